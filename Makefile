@@ -1,0 +1,59 @@
+# Everything from a clean clone: needs python3 (3.11 to 3.13) with venv, make and git, nothing else.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+FIND_LINKS := $(addprefix --find-links ,$(PIP_FIND_LINKS))
+export SAGEHOUSE_ENVIRONMENTS ?= $(CURDIR)/.cache/environments
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help quickstart check test unit system bench docs clean format
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
+
+$(UV): scripts/bootstrap
+	@PYTHON="$(PYTHON)" scripts/bootstrap $(VENV)
+
+$(BIN)/.ready: $(UV) pyproject.toml constraints/dev.txt
+	@$(UV) pip install -q --python $(BIN)/python --constraints constraints/dev.txt $(FIND_LINKS) -e . --group dev
+	@touch $@
+
+.envs/%/.ready: constraints/%.txt $(BIN)/.ready
+	@$(UV) venv -q --clear --python $(BIN)/python .envs/$*
+	@$(UV) pip install -q --python .envs/$*/bin/python $(FIND_LINKS) -r constraints/$*.txt
+	@touch $@
+
+quickstart: $(BIN)/.ready ## Set everything up, start a house, run examples/quickstart
+	@$(BIN)/sagehouse quickstart
+
+check: $(BIN)/.ready ## Lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(BIN)/.ready .envs/sdk2/.ready .envs/sdk3/.ready ## Everything a change must pass
+	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract tests/conformance
+	$(BIN)/pytest tests/system
+
+unit: $(BIN)/.ready ## The quick tests alone
+	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract tests/conformance
+
+system: $(BIN)/.ready .envs/sdk2/.ready .envs/sdk3/.ready ## Unmodified SDK programs against a running house
+	$(BIN)/pytest tests/system
+
+bench: $(BIN)/.ready .envs/sdk2/.ready ## Measure, against a peer or the bare limit, and print the table
+	$(BIN)/python -m benchmarks
+
+docs: $(BIN)/.ready ## Write docs/reference from the code
+	$(BIN)/python scripts/reference.py
+
+format: $(BIN)/.ready ## Rewrite the code in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove what make made
+	rm -rf $(VENV) .envs .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -1,0 +1,52 @@
+"""Who hears of a committed write: controllers that asked to be woken, and programs that wait.
+
+Writes are committed on the catalog's own thread; everything here happens on the event loop.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+
+from sagehouse.ports.catalog import Key
+
+
+class ChangeFeed:
+    """`seen` counts committed writes since the house opened; `watch` yields their keys."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self._loop = asyncio.get_running_loop()
+        self._watchers: set[asyncio.Queue[Key]] = set()
+
+    def committed(self, keys: Iterable[Key]) -> None:
+        """Take note of a commit; may be called from any thread."""
+        self._loop.call_soon_threadsafe(self._tell, tuple(keys))
+
+    def _tell(self, keys: tuple[Key, ...]) -> None:
+        self.seen += len(keys)
+        for queue in self._watchers:
+            for key in keys:
+                queue.put_nowait(key)
+
+    async def watch(self) -> AsyncIterator[Key]:
+        queue: asyncio.Queue[Key] = asyncio.Queue()
+        self._watchers.add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._watchers.discard(queue)
+
+
+class Wakes:
+    """The Wake port: a kind's wake function, once its controller is there."""
+
+    def __init__(self) -> None:
+        self._by_kind: dict[str, Callable[[Key], None]] = {}
+
+    def join(self, wakes: Mapping[str, Callable[[Key], None]]) -> None:
+        self._by_kind.update(wakes)
+
+    def __call__(self, key: Key) -> None:
+        wake = self._by_kind.get(key.kind)
+        if wake is not None:
+            wake(key)

@@ -1,0 +1,145 @@
+"""up, down, status, reset: the house itself."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from sagehouse.activation import HOUSE_FILE, home_directory, running_house
+from sagehouse.app.client import Client, Refused
+from sagehouse.app.commands.options import home_option, running
+from sagehouse.app.config import DEFAULT_PORT, LOOPBACK, config_from
+
+_START_LIMIT_S = 20.0
+_STOP_LIMIT_S = 15.0
+_LOG_TAIL = 2000
+
+
+@click.command()
+@home_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; loopback only.")
+@click.option(
+    "--port", default=DEFAULT_PORT, envvar="SAGEHOUSE_PORT", show_default=True, help="TCP port; 0 takes a free one."
+)
+@click.option("--region", envvar="SAGEHOUSE_REGION", help="Region of programs that name none.  [default: us-east-1]")
+@click.option("--detach", is_flag=True, help="Return once the house answers; its log is in the data directory.")
+@click.option("--allow-reset", is_flag=True, help="Answer POST /_sagehouse/reset, which empties the house.")
+@click.option(
+    "--strict-versions", is_flag=True, help="Refuse images whose exact framework version cannot be installed here."
+)
+def up(
+    home: Path | None,
+    host: str,
+    port: int,
+    region: str | None,
+    detach: bool,
+    allow_reset: bool,
+    strict_versions: bool,
+) -> None:
+    """Start the house and stay in the foreground."""
+    if host not in LOOPBACK:
+        raise click.ClickException(
+            f"Refusing to listen on {host}: requests are not authenticated yet, so only loopback addresses are safe."
+        )
+    config = config_from(
+        home=home, host=host, port=port, may_reset=allow_reset, is_strict=strict_versions, region=region
+    )
+    house = running_house(config.home)
+    if house is not None:
+        click.echo(f"A house is up already: {house['url']} (pid {house['pid']})")
+        return
+    if detach:
+        click.echo(_start_detached(config.home))
+        return
+    from sagehouse.app.serve import serve
+
+    sys.exit(serve(config))
+
+
+def _start_detached(home: Path) -> str:
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = home / "house.log"
+    arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sagehouse.app.cli", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + _START_LIMIT_S
+    while time.monotonic() < deadline:
+        house = running_house(home)
+        if house is not None:
+            return f"{house['url']} (pid {house['pid']}, log {log})"
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    raise click.ClickException(f"The house did not start. The end of {log}:\n{log.read_text()[-_LOG_TAIL:]}")
+
+
+@click.command()
+@home_option
+def down(home: Path | None) -> None:
+    """Stop the house. Jobs and endpoints it started go on and are adopted at the next start."""
+    directory, house = running(home)
+    os.kill(int(house["pid"]), signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_LIMIT_S
+    while running_house(directory) is not None:
+        if time.monotonic() > deadline:
+            raise click.ClickException(f"pid {house['pid']} is still stopping after {_STOP_LIMIT_S:.0f} s.")
+        time.sleep(0.02)
+    click.echo("down")
+
+
+@click.command()
+@home_option
+def status(home: Path | None) -> None:
+    """Say whether the house is up and what it holds. Exit status 3 if it is down."""
+    directory = home_directory(home)
+    house = running_house(directory)
+    if house is None:
+        click.echo(f"down (data directory {directory})")
+        sys.exit(3)
+    health = Client(house["url"], region=house["region"], account=house["account"]).admin("health")
+    click.echo(f"up    {house['url']}  pid {house['pid']}  since {health['started_at']}")
+    click.echo(f"data  {directory}")
+    for kind, statuses in sorted(health["resources"].items()):
+        counted = ", ".join(f"{count} {name}" if name else str(count) for name, count in sorted(statuses.items()))
+        click.echo(f"      {kind}: {counted}")
+
+
+@click.command()
+@home_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(home: Path | None, yes: bool) -> None:
+    """Empty the house: stop what runs and delete every bucket, job, model and log."""
+    directory = home_directory(home)
+    if not yes:
+        click.confirm(f"Delete everything in {directory}?", abort=True)
+    house = running_house(directory)
+    if house is not None:
+        client = Client(house["url"], region=house["region"], account=house["account"])
+        try:
+            client.admin("reset", method="POST")
+        except Refused as error:
+            raise click.ClickException(f"{error} Or take the house down first: sagehouse down") from None
+    else:
+        _delete_data(directory)
+    click.echo("empty")
+
+
+def _delete_data(directory: Path) -> None:
+    """Remove what a house keeps, and only that; environments and the certificate authority stay."""
+    for name in ("catalog", "objects", "streams", "jobs", "endpoints", "models", "run", HOUSE_FILE):
+        path = directory / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,31 @@
+"""What several commands share: the data directory, and the running house."""
+
+from pathlib import Path
+
+import click
+
+from sagehouse.activation import home_directory, running_house
+from sagehouse.app.client import Client
+
+home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="SAGEHOUSE_HOME",
+    help="Data directory.  [default: ~/.sagehouse]",
+)
+region_option = click.option("--region", envvar="SAGEHOUSE_REGION", help="AWS region.  [default: the house's]")
+
+
+def running(home: Path | None) -> tuple[Path, dict[str, str]]:
+    """Return the data directory and what its house wrote; an error with the command to run if none is up."""
+    directory = home_directory(home)
+    house = running_house(directory)
+    if house is None:
+        raise click.ClickException(f"No house is up with data directory {directory}. Start one: sagehouse up --detach")
+    return directory, house
+
+
+def client_of(home: Path | None, region: str | None) -> Client:
+    """Return a client of the running house."""
+    _, house = running(home)
+    return Client(house["url"], region=region or house["region"], account=house["account"])
