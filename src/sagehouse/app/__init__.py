@@ -1,1 +1,4 @@
-"""Start here: reads the configuration, builds every room, joins them, runs the loop; the command line. Nobody imports it."""
+"""Start here: reads the configuration, builds and joins every room, runs the loop; the command line.
+
+Nobody imports it.
+"""
