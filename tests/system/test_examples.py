@@ -1,7 +1,6 @@
 """The three examples and their twins in plain boto3, as a user would run them."""
 
 import pytest
-
 from tests.system.conftest import ROOT, SDK2, SDK3, RunningHouse
 
 EXAMPLES = ROOT / "examples"

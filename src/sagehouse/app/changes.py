@@ -5,6 +5,7 @@ Writes are committed on the catalog's own thread; everything here happens on the
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 
 from sagehouse.ports.catalog import Key
 
@@ -27,14 +28,20 @@ class ChangeFeed:
             for key in keys:
                 queue.put_nowait(key)
 
-    async def watch(self) -> AsyncIterator[Key]:
+    @asynccontextmanager
+    async def subscription(self) -> AsyncIterator[asyncio.Queue[Key]]:
+        """Give a queue of the keys written from now on."""
         queue: asyncio.Queue[Key] = asyncio.Queue()
         self._watchers.add(queue)
         try:
-            while True:
-                yield await queue.get()
+            yield queue
         finally:
             self._watchers.discard(queue)
+
+    async def watch(self) -> AsyncIterator[Key]:
+        async with self.subscription() as queue:
+            while True:
+                yield await queue.get()
 
 
 class Wakes:

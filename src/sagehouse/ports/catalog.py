@@ -163,6 +163,10 @@ class Catalog(Protocol):
         """Return the tags of an ARN in the order they were added."""
         ...
 
+    async def census(self) -> dict[str, dict[str, int]]:
+        """Return kind -> status -> how many, in all accounts and regions."""
+        ...
+
     async def story(self, arn: str) -> list[StoryLine]: ...
 
     async def clear(self) -> None:

@@ -1,0 +1,100 @@
+"""The house's own routes below /_sagehouse/: health, changes, reset."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from sagehouse import __version__
+from sagehouse.app.changes import ChangeFeed
+from sagehouse.domain import lifecycle
+from sagehouse.kit.document import Document
+from sagehouse.ports.catalog import Catalog, Stored
+
+Route: TypeAlias = Callable[[str, Mapping[str, Sequence[str]]], Awaitable[tuple[int, Document]]]
+"""(HTTP method, query) -> (status, JSON document)."""
+
+_IN_MOTION = {
+    cycle.kind: tuple(status for status in cycle.unfinished if status not in {"InService", "Failed", "Stopped"})
+    for cycle in (
+        lifecycle.TRAINING_JOB,
+        lifecycle.PROCESSING_JOB,
+        lifecycle.TRANSFORM_JOB,
+        lifecycle.ENDPOINT,
+        lifecycle.PIPELINE_EXECUTION,
+    )
+}
+"""Kind -> the statuses in which something is still under way by itself."""
+_LONGEST_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admin:
+    catalog: Catalog
+    feed: ChangeFeed
+    started_at: float
+    empty_house: Callable[[], Awaitable[None]] | None
+    """None when the house was started without --allow-reset."""
+
+    def routes(self) -> Mapping[str, Route]:
+        return {"health": self.health, "changes": self.changes, "reset": self.reset}
+
+    async def health(self, _method: str, _query: Mapping[str, Sequence[str]]) -> tuple[int, Document]:
+        """Say that the house is up and what it holds: kind -> status -> count."""
+        started = datetime.fromtimestamp(self.started_at, UTC).isoformat(timespec="seconds")
+        return 200, {
+            "status": "up",
+            "version": __version__,
+            "started_at": started,
+            "resources": await self.catalog.census(),
+        }
+
+    async def changes(self, _method: str, query: Mapping[str, Sequence[str]]) -> tuple[int, Document]:
+        """Answer when something has changed since `since`, when nothing is in motion, or after `timeout` s.
+
+        With `name`s (names or ARNs) only a change of the status of one of those resources counts.
+        """
+        timeout_s = min(float(next(iter(query.get("timeout", ())), "5")), _LONGEST_WAIT_S)
+        since = int(next(iter(query.get("since", ())), "0"))
+        names = {name.lower() for name in query.get("name", ())}
+        try:
+            async with asyncio.timeout(timeout_s):
+                await (self._status_changed(names) if names else self._anything_changed(since))
+        except TimeoutError:
+            pass
+        return 200, {"seen": self.feed.seen}
+
+    async def _in_motion(self) -> list[Stored]:
+        found = [await self.catalog.with_status(kind, statuses) for kind, statuses in _IN_MOTION.items()]
+        return [stored for several in found for stored in several]
+
+    async def _anything_changed(self, since: int) -> None:
+        if since < self.feed.seen:
+            return
+        async with self.feed.subscription() as keys:
+            while await self._in_motion():
+                await keys.get()
+                return
+
+    async def _status_changed(self, names: set[str]) -> None:
+        def awaited(moving: list[Stored]) -> dict[str, str]:
+            return {
+                stored.arn: stored.status
+                for stored in moving
+                if stored.arn.lower() in names or stored.key.name.lower() in names
+            }
+
+        async with self.feed.subscription() as keys:
+            before = awaited(await self._in_motion())
+            while before and awaited(await self._in_motion()) == before:
+                await keys.get()
+
+    async def reset(self, method: str, _query: Mapping[str, Sequence[str]]) -> tuple[int, Document]:
+        """Empty the house."""
+        if method != "POST":
+            return 405, {"__type": "MethodNotAllowed", "message": "Reset with POST."}
+        if self.empty_house is None:
+            return 403, {"__type": "AccessDenied", "message": "This house was started without --allow-reset."}
+        await self.empty_house()
+        return 200, {"status": "empty"}
