@@ -96,6 +96,13 @@ class FakeCatalog:
         ]
         return sorted(rows, key=lambda stored: (stored.created_at, stored.key.name.lower()))
 
+    async def census(self) -> dict[str, dict[str, int]]:
+        counted: dict[str, dict[str, int]] = {}
+        for stored, _ in self._room.resources.values():
+            of_kind = counted.setdefault(stored.key.kind, {})
+            of_kind[stored.status] = of_kind.get(stored.status, 0) + 1
+        return counted
+
     async def tags(self, arn: str) -> dict[str, str]:
         return dict(self._room.tags.get(arn.lower(), {}))
 

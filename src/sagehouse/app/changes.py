@@ -1,10 +1,10 @@
 """Who hears of a committed write: controllers that asked to be woken, and programs that wait.
 
-Writes are committed on the catalog's own thread; everything here happens on the event loop.
+Everything here happens on the event loop.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from sagehouse.ports.catalog import Key
@@ -15,14 +15,10 @@ class ChangeFeed:
 
     def __init__(self) -> None:
         self.seen = 0
-        self._loop = asyncio.get_running_loop()
         self._watchers: set[asyncio.Queue[Key]] = set()
 
-    def committed(self, keys: Iterable[Key]) -> None:
-        """Take note of a commit; may be called from any thread."""
-        self._loop.call_soon_threadsafe(self._tell, tuple(keys))
-
-    def _tell(self, keys: tuple[Key, ...]) -> None:
+    def committed(self, keys: Sequence[Key]) -> None:
+        """Take note of a commit, on the event loop."""
         self.seen += len(keys)
         for queue in self._watchers:
             for key in keys:

@@ -47,6 +47,7 @@ class SqliteCatalog:
         writing = _connect(path)
         writing.execute("PRAGMA journal_mode = WAL")
         writing.execute(f"PRAGMA synchronous = {synchronous}")
+        writing.execute("PRAGMA secure_delete = OFF")  # some builds zero freed pages: clear() would rewrite the file
         migrate(writing)
         if limit_bytes is not None:
             page_bytes = writing.execute("PRAGMA page_size").fetchone()[0]
@@ -99,6 +100,13 @@ class SqliteCatalog:
     async def tags(self, arn: str) -> dict[str, str]:
         statement = "SELECT tag_key, tag_value FROM tags WHERE arn_key = ? ORDER BY position"
         return dict(_rows(self._near, statement, (arn.lower(),)))
+
+    async def census(self) -> dict[str, dict[str, int]]:
+        counted: dict[str, dict[str, int]] = {}
+        statement = "SELECT kind, status, COUNT(*) FROM resources GROUP BY kind, status"
+        for kind, status, count in await self._on_reader(lambda: _rows(self._far, statement, ())):
+            counted.setdefault(kind, {})[status] = count
+        return counted
 
     async def story(self, arn: str) -> list[StoryLine]:
         statement = (
