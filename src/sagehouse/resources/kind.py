@@ -1,9 +1,11 @@
 """What the service model cannot know about a kind of resource."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sagehouse.domain.lifecycle import Lifecycle
+from sagehouse.kit.arn import Arn
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid, SagehouseError
 from sagehouse.ports.call import Call
@@ -17,14 +19,17 @@ def _unchecked(_call: Call, _request: Document) -> None:
     return None
 
 
+def noun_of(arn: str) -> str:
+    """Return what an ARN names, in words: "endpoint config" of arn:aws:sagemaker:...:endpoint-config/name."""
+    return arn.rsplit(":", 1)[-1].split("/", 1)[0].replace("-", " ")
+
+
 def _could_not_find(arn: str, _name: str) -> SagehouseError:
-    noun = arn.rsplit(":", 1)[-1].split("/", 1)[0].replace("-", " ")
-    return Invalid(f'Could not find {noun} "{arn}".')
+    return Invalid(f'Could not find {noun_of(arn)} "{arn}".')
 
 
 def _already_existing(arn: str, _name: str) -> SagehouseError:
-    noun = arn.rsplit(":", 1)[-1].split("/", 1)[0].replace("-", " ")
-    return Invalid(f'Cannot create already existing {noun} "{arn}".')
+    return Invalid(f'Cannot create already existing {noun_of(arn)} "{arn}".')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +47,31 @@ class Kind:
     arn_member: str
     arn_resource: str
     """"training-job/{name}"; the name is lower-cased in the ARN, as AWS does."""
+    arn_service: str = "sagemaker"
     summaries_member: str
     """The list of the List output: "TrainingJobSummaries"."""
     lifecycle: Lifecycle | None = None
     first_status: str = ""
+    created_member: str = "CreationTime"
+    modified_member: str = "LastModifiedTime"
+    """"" for kinds whose Describe output has none."""
+    sort_order: str = "Descending"
+    """Of a List request that names none; SageMaker's operations differ here."""
+    page_size: int = 10
+    """Of a List request that names none. Source: API reference, ListEndpoints, MaxResults."""
+    filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Members of the List request beyond the usual ones -> the top-level string member of the document they equal."""
     missing: Callable[[str, str], SagehouseError] = _could_not_find
     """(arn, name) -> the error when it does not exist."""
     taken: Callable[[str, str], SagehouseError] = _already_existing
     """(arn, name) -> the error when the name is in use."""
     prepare: Callable[[Call, Document], Document] = _unchanged
+    """Gets the request without its tags, with name, ARN, times and first status already in it."""
     check: Callable[[Call, Document], None] = _unchecked
     present: Callable[[Call, Document], Document] = _unchanged
     summarize: Callable[[Call, Document], Document] = _unchanged
+
+    def arn(self, call: Call, name: str) -> str:
+        """Return the ARN that a resource of this name has for the caller."""
+        resource = self.arn_resource.format(name=name.lower())
+        return str(Arn(service=self.arn_service, region=call.region, account=call.account, resource=resource))
