@@ -53,7 +53,11 @@ class Serving(Protocol):
         ...
 
     async def post(self, replica: Path, *, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Answer:
-        """POST /invocations to one replica; Unavailable if it cannot be reached or takes longer."""
+        """POST /invocations to one replica; Unavailable if it cannot be reached or takes longer.
+
+        The error's code tells why: "Unreachable" (the replica saw nothing of the request), "TimedOut", "Dropped" (it
+        went away in the middle) or "TooLarge" (its answer is over the limit).
+        """
         ...
 
     def route(self, route: Route) -> None:
@@ -64,10 +68,15 @@ class Serving(Protocol):
 
     def routes(self) -> Sequence[Route]: ...
 
+    async def drain(self, replicas: Sequence[Path], *, timeout_s: float) -> bool:
+        """Wait until no request is under way at these replicas; False if some still are after `timeout_s`."""
+        ...
+
     async def invoke(self, key: EndpointKey, *, variant: str | None, headers: Mapping[str, str], body: bytes) -> Answer:
         """Ask a replica of a variant (by weight when none is named).
 
-        NotFound if no such endpoint is routed, Invalid if no such variant, Unavailable if no replica answers.
+        NotFound if no such endpoint is routed, Invalid if no such variant, Unavailable (codes as in `post`) if no
+        replica answers.
         A model's own error is an Answer with its status.
         """
         ...
