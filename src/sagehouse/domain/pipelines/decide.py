@@ -35,7 +35,7 @@ _TICK_S = 1e-6
 def begin(
     plan: Plan,
     facts: Facts,
-    shapes: Mapping[str, Shape],
+    shapes: Mapping[str, Shape | None],
     *,
     runs: Iterable[StepRun] = (),
     limit: int | None = None,

@@ -139,7 +139,7 @@ class Execution:
 
     plan: Plan
     facts: Facts
-    shapes: Mapping[str, Shape]
+    shapes: Mapping[str, Shape | None]
     """Operation -> its input shape: how the results of functions must be spelled."""
     limit: int | None = None
     """Steps that may run at the same time."""

@@ -31,10 +31,13 @@ EXECUTION_VARIABLES = frozenset(
 
 
 class Shape(Protocol):
-    """A shape of the service model, as botocore holds it: what a member must be spelled as."""
+    """A shape of the service model: what a member must be spelled as.
+
+    A structure also has `members` by name, a list `member`, a map `value`: shapes again.
+    """
 
     @property
-    def type_name(self) -> str: ...
+    def type(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,11 +187,11 @@ def resolve(value: Any, scope: Scope, shape: Shape | None = None) -> Any:
 
 
 def _inner_shape(shape: Shape | None, key: Any) -> Shape | None:
-    if shape is None:
+    attribute = {"structure": "members", "map": "value", "list": "member"}.get("" if shape is None else shape.type)
+    if attribute is None:
         return None
-    if shape.type_name == "structure":
-        return cast("Shape | None", getattr(shape, "members", {}).get(key))
-    return cast("Shape | None", getattr(shape, "value" if shape.type_name == "map" else "member", None))
+    inner = getattr(shape, attribute)
+    return cast("Shape | None", inner.get(key) if attribute == "members" else inner)
 
 
 def _call(call: Mapping[str, Any], scope: Scope) -> Any:
@@ -252,7 +255,7 @@ def spell(value: Any) -> str:
 
 def coerce(value: Any, shape: Shape | None) -> Any:
     """Return a scalar as the service model wants it spelled; unchanged where it cannot be."""
-    kind = "" if shape is None else shape.type_name
+    kind = "" if shape is None else shape.type
     if kind == "string" and isinstance(value, bool | int | float):
         return spell(value)
     if kind in {"integer", "long"} and isinstance(value, str | float):
