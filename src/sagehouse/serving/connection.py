@@ -1,7 +1,8 @@
 """One kept-alive HTTP/1.1 connection to a replica, one exchange at a time.
 
-Written on asyncio and httptools because this is the hot path: it costs a third of aiohttp's client (25 against 70 us a request on uvloop), and it
-knows whether a byte of a request has left this process, which decides whether another replica may be asked instead.
+Written on asyncio and httptools because this is the hot path: it costs a third of aiohttp's client (25 against 70 us a
+request on uvloop), and it knows whether the replica can have read a request whole, which decides whether another one
+may be asked instead.
 Speaks no TLS, follows no redirects, decodes no content.
 """
 
