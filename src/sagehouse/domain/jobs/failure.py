@@ -1,0 +1,106 @@
+"""Why a job failed, in the words and with the prefix AWS gives it.
+
+A failed job is not an exception: it is a `FailureReason` that ends with the script's last words and where the log is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Fault: TypeAlias = Literal["AlgorithmError", "ClientError", "InternalServerError"]
+
+MAX_CHARACTERS = 1024
+"""Of FailureReason and ExitMessage. Source: botocore, sagemaker, shapes FailureReason and ExitMessage."""
+_LOG_TAIL = 4
+"""Lines quoted when the end of the log holds no traceback."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureReason:
+    """Whose fault it is, and what happened."""
+
+    fault: Fault
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.fault}: {self.text}"[:MAX_CHARACTERS]
+
+
+def script_failed(*, exit_code: int, failure: str, last_words: str, log: str) -> FailureReason:
+    """Return AlgorithmError: what the script left in /opt/ml/output/failure, else its last words.
+
+    The text is shortened so that the exit code and the place of the log are always there.
+    Source: SageMaker developer guide, "How Amazon SageMaker signals algorithm success or failure".
+    """
+    ending = f", exit code: {exit_code}"
+    if log:
+        ending += f". See the log: {log}"
+    said = (failure or last_words or "the script ended without a word").strip()
+    room = MAX_CHARACTERS - len("AlgorithmError: ") - len(ending)
+    return FailureReason(fault="AlgorithmError", text=said[:room].rstrip() + ending)
+
+
+def out_of_memory() -> FailureReason:
+    text = (
+        "Please use an instance type with more memory, or reduce the size of job data processed on an instance. "
+        "The job's processes were killed when they used more memory than they may."
+    )
+    return FailureReason(fault="ClientError", text=text)
+
+
+def disk_full(detail: str) -> FailureReason:
+    text = "The disk is full (No space left on device). Please free space or write less data, then run the job again."
+    return FailureReason(fault="ClientError", text=f"{text} {detail}".strip())
+
+
+def not_started(detail: str) -> FailureReason:
+    return FailureReason(fault="InternalServerError", text=f"The job could not be started here. {detail}".strip())
+
+
+def lost() -> FailureReason:
+    text = (
+        "We encountered an internal error. Please try again. "
+        "The job's supervisor vanished without a word: the machine was restarted, or it was killed."
+    )
+    return FailureReason(fault="InternalServerError", text=text)
+
+
+def internal(text: str) -> FailureReason:
+    return FailureReason(
+        fault="InternalServerError", text=f"We encountered an internal error. Please try again. {text}"
+    )
+
+
+def refused(text: str) -> FailureReason:
+    return FailureReason(fault="ClientError", text=text)
+
+
+def broken_message() -> FailureReason:
+    return FailureReason(fault="ClientError", text="/opt/ml/output/message is not UTF-8 encoded.")
+
+
+def empty_input(*, uri: str, region: str) -> FailureReason:
+    """Return AWS's words for an input prefix under which there is nothing."""
+    text = (
+        f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists in '
+        f"the selected region ({region}), that objects exist under that S3 prefix, and that the role may list it."
+    )
+    return FailureReason(fault="ClientError", text=text)
+
+
+def last_words(lines: Iterable[str]) -> str:
+    """Return the line that says what went wrong in the end of a Python script's log.
+
+    The last line of the last traceback ("ValueError: no such column"); when there is none, the last lines that are not
+    empty, joined. "" for an empty log.
+    """
+    told = [line.rstrip() for line in lines if line.strip()]
+    opened = max(
+        (at for at, line in enumerate(told) if line.startswith("Traceback (most recent call last)")), default=-1
+    )
+    if opened < 0:
+        return " ".join(line.strip() for line in told[-_LOG_TAIL:])
+    for line in told[opened + 1 :]:
+        if not line.startswith((" ", "\t", "#011", "Traceback ")):
+            return line
+    return told[-1].strip()
