@@ -18,7 +18,7 @@ _ENOUGH_DISK_BYTES = 5 * 1024**3
 @home_option
 def doctor(home: Path | None) -> None:
     """Check this machine; exit status 1 if jobs cannot run here."""
-    from sagehouse.runtimes.process import doctor as runtime_doctor
+    from sagehouse.runtimes.process.doctor import doctor as runtime_doctor
 
     directory = home_directory(home)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
