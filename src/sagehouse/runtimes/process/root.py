@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
 FOLDERS = (
-    *("dev/pts", "dev/shm", "etc", "home", "media", "mnt", "opt", "proc", "root", "run", "srv", "sys/devices"),
-    *("sys/fs/cgroup", "tmp", "var/cache", "var/lib", "var/log", "var/tmp"),
+    *("dev", "dev/pts", "dev/shm", "etc", "home", "media", "mnt", "opt", "proc", "root", "run", "srv", "sys"),
+    *("sys/devices", "tmp", "var", "var/cache", "var/lib", "var/log", "var/tmp"),
 )
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 ACCELERATORS = ("nvidia", "kfd", "dri")
@@ -34,13 +34,14 @@ DEVICE_LINKS = {
     "var/run": "/run",
 }
 ETC = (
-    *("ssl/certs", "ssl/openssl.cnf", "pki/tls/certs", "pki/tls/cert.pem", "pki/ca-trust/extracted"),
-    *("ca-certificates", "ca-certificates.conf", "crypto-policies", "alternatives", "ld.so.cache", "ld.so.conf"),
-    *("ld.so.conf.d", "localtime", "timezone", "mime.types", "protocols", "services", "debian_version", "host.conf"),
-    *("gai.conf", "magic", "fonts", "perl", "terminfo", "profile", "bash.bashrc", "inputrc", "OpenCL", "os-release"),
+    *("ssl/certs", "pki/tls/certs", "pki/ca-trust/extracted", "ca-certificates", "crypto-policies", "alternatives"),
+    *("ld.so.cache", "localtime", "mime.types", "services", "fonts", "perl", "terminfo", "OpenCL"),
 )
 """What programs look up there that is not about this machine or its people. Keys (/etc/ssl/private) are not in it."""
-ETC_BEGINNINGS = ("java", "python3")
+ETC_BEGINNINGS = ("java", "python3", "ld.so.conf.d")
+ETC_COPIED = ("ssl/openssl.cnf", "ld.so.conf", "timezone", "os-release", "debian_version", "host.conf", "protocols")
+"""Small files, cheaper to copy than to mount."""
+ETC_FOLDERS = ("etc/ssl", "etc/pki", "etc/pki/tls", "etc/pki/ca-trust")
 
 PROC_READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 PROC_HIDDEN = ("acpi", "asound", "kcore", "keys", "kmsg", "latency_stats", "sched_debug", "scsi", "timer_list")
@@ -68,19 +69,19 @@ class Root:
     def enter(self) -> None:
         """Make the root and move into it. Afterwards nothing of the old one can be reached."""
         kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+        os.makedirs(self.layer)
+        kernel.attach_tree(_tree(self.layer, NOSUID | NODEV), self.layer)
+        os.chdir(self.layer)  # from here to the pivot, targets are relative to the new root
         for folder in FOLDERS:
-            os.makedirs(f"{self.layer}/{folder}")
+            os.mkdir(folder)
         for folder in ("tmp", "var/tmp"):
-            os.chmod(f"{self.layer}/{folder}", 0o1777)  # noqa: S103 - as /tmp is everywhere
-        os.chmod(f"{self.layer}/root", 0o700)
-        self._attach(self._tree(self.layer, NOSUID | NODEV), self.layer)
+            os.chmod(folder, 0o1777)  # noqa: S103 - as /tmp is everywhere
         self._system()
         self._etc()
         self._devices()
         self._proc()
         for index, (source, target, access) in enumerate(sorted(self.host["mounts"], key=_depth)):
             self.trees.append((target, self._given(source, access, index), os.path.isdir(source)))
-        os.chdir(self.layer)
         kernel.pivot_root(".", ".")
         kernel.unmount(".")
         os.chdir("/")
@@ -91,61 +92,65 @@ class Root:
 
     def _system(self) -> None:
         for name in SYSTEM:
-            source, target = f"/{name}", f"{self.layer}/{name}"
+            source = f"/{name}"
             if os.path.islink(source):
-                os.symlink(os.readlink(source), target)
+                os.symlink(os.readlink(source), name)
             elif os.path.isdir(source):
-                os.mkdir(target)
-                self._bind(source, target, RDONLY | NOSUID | NODEV)
-        self._bind_if_there("/sys/devices/system", f"{self.layer}/sys/devices/system")
+                os.mkdir(name)
+                _bind(source, name, RDONLY | NOSUID | NODEV)
+        _bind_if_there("/sys/devices/system", "sys/devices/system")
 
     def _etc(self) -> None:
+        for folder in ETC_FOLDERS:
+            os.mkdir(folder)
         found = [name for name in os.listdir("/etc") if name.startswith(ETC_BEGINNINGS)]
         for name in (*ETC, *found):
-            self._bind_if_there(f"/etc/{name}", f"{self.layer}/etc/{name}")
-        resolver = "" if self.is_network_isolated else _read("/etc/resolv.conf")
+            _bind_if_there(f"/etc/{name}", f"etc/{name}")
         name = self.host["name"]
-        texts = {"etc/hosts": self.hosts_file, "etc/hostname": f"{name}\n", "etc/resolv.conf": resolver, **ACCOUNTS}
-        for path, text in texts.items():
-            _write(f"{self.layer}/{path}", text)
+        resolver = "" if self.is_network_isolated else _read("/etc/resolv.conf")
+        own = {"etc/hosts": self.hosts_file, "etc/hostname": f"{name}\n", "etc/resolv.conf": resolver}
+        copied = {f"etc/{copy}": _read(f"/etc/{copy}") for copy in ETC_COPIED}
+        for path, text in {**copied, **own, **ACCOUNTS}.items():
+            if text or path not in copied:
+                _write(path, text)
         kernel.sethostname(name)
 
     def _devices(self) -> None:
         found = [name for name in os.listdir("/dev") if name.startswith(ACCELERATORS)]
         for name in (*DEVICES, *found):
-            source, target = f"/dev/{name}", f"{self.layer}/dev/{name}"
+            source, target = f"/dev/{name}", f"dev/{name}"
             if os.path.isdir(source):
                 os.mkdir(target)
             elif os.path.exists(source):
                 _touch(target)
             else:
                 continue
-            self._bind(source, target, NOSUID | NOEXEC)
+            _bind(source, target, NOSUID | NOEXEC)
         for link, target in DEVICE_LINKS.items():
-            os.symlink(target, f"{self.layer}/{link}")
-        shm, pts = f"{self.layer}/dev/shm", f"{self.layer}/dev/pts"  # noqa: S108 - the job's own
-        kernel.mount("tmpfs", shm, "tmpfs", NOSUID | NODEV, "mode=1777")
-        kernel.mount("devpts", pts, "devpts", NOSUID | NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+            os.symlink(target, link)
+        kernel.mount("tmpfs", "dev/shm", "tmpfs", NOSUID | NODEV, "mode=1777")
+        kernel.mount("devpts", "dev/pts", "devpts", NOSUID | NOEXEC, "newinstance,ptmxmode=0666,mode=620")
 
     def _proc(self) -> None:
-        proc = f"{self.layer}/proc"
-        kernel.mount("proc", proc, "proc", NOSUID | NODEV | NOEXEC)
+        kernel.mount("proc", "proc", "proc", NOSUID | NODEV | NOEXEC)
         for name in PROC_READ_ONLY:
-            self._bind_if_there(f"{proc}/{name}", f"{proc}/{name}")
+            path = f"proc/{name}"
+            if os.path.exists(path):
+                _bind(path, path, RDONLY | NOSUID | NODEV | NOEXEC)
         for name in PROC_HIDDEN:
-            path = f"{proc}/{name}"
+            path = f"proc/{name}"
             if os.path.isdir(path):
                 kernel.mount("tmpfs", path, "tmpfs", RDONLY | NOSUID | NODEV | NOEXEC, "size=0,mode=555")
             elif os.path.exists(path):
-                self._bind("/dev/null", path, NOSUID | NOEXEC)
+                _bind("/dev/null", path, NOSUID | NOEXEC)
 
     def _given(self, source: str, access: str, index: int) -> int:
         """Return one of the workload's own mounts, detached."""
         if access == "read":
-            return self._tree(source, RDONLY | NOSUID | NODEV)
+            return _tree(source, RDONLY | NOSUID | NODEV)
         if access == "overlay":
             source = self._overlay(source, f"{self.folder}/overlays/{index}")
-        return self._tree(source, NOSUID | NODEV)
+        return _tree(source, NOSUID | NODEV)
 
     def _overlay(self, source: str, folder: str) -> str:
         """Return a path at which the source looks writable while it stays as it is; a copy where overlay is refused."""
@@ -163,24 +168,26 @@ class Root:
         _copy(source, f"{merged}/file")
         return f"{merged}/file"
 
-    def _tree(self, source: str, attributes: int) -> int:
-        tree = kernel.clone_tree(source)
-        kernel.restrict_tree(tree, attributes)
-        return tree
 
-    def _attach(self, tree: int, target: str) -> None:
-        kernel.attach_tree(tree, target)
+def _tree(source: str, attributes: int) -> int:
+    tree = kernel.clone_tree(source)
+    kernel.restrict_tree(tree, attributes)
+    return tree
 
-    def _bind(self, source: str, target: str, attributes: int) -> None:
-        self._attach(self._tree(source, attributes), target)
 
-    def _bind_if_there(self, source: str, target: str) -> None:
-        """Show a file or directory read-only, links in its path followed, if this machine has it."""
-        source = os.path.realpath(source)
-        is_directory = os.path.isdir(source)
-        if is_directory or os.path.isfile(source):
-            _place(target, is_directory=is_directory)
-            self._bind(source, target, RDONLY | NOSUID | NODEV)
+def _bind(source: str, target: str, attributes: int) -> None:
+    kernel.attach_tree(_tree(source, attributes), target)
+
+
+def _bind_if_there(source: str, target: str) -> None:
+    """Show a file or directory read-only, links in its path followed, if this machine has it."""
+    if os.path.isdir(source):
+        os.mkdir(target)
+    elif os.path.isfile(source):
+        _touch(target)
+    else:
+        return
+    _bind(os.path.realpath(source), target, RDONLY | NOSUID | NODEV)
 
 
 def _depth(mount: tuple[str, str, str]) -> int:
