@@ -216,7 +216,7 @@ class FakeObjects:
         for key in full:
             if key not in held:
                 raise conditions.no_such_key(key)
-        named = [(relative_name(key, prefix), key) for key in full]
+        named = [(relative_name(key, prefix, size=held[key][0].size), key) for key in full]
         refuse_collisions(named)
         digest = hashlib.sha256()
         for name, key in sorted(named):

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from sagehouse.kit.errors import Invalid
 
+KEY_LIMIT_BYTES = 1024
+"""Source: S3 user guide, "Naming Amazon S3 objects"."""
 NAME_LIMIT_BYTES = 255
 """Longest file name Linux file systems take."""
 
@@ -13,7 +15,7 @@ def after_all(prefix: bytes) -> bytes:
     return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff"
 
 
-def relative_name(key: str, prefix: str) -> str:
+def relative_name(key: str, prefix: str, *, size: int = 0) -> str:
     """Return the file name, with "/" between directories, of a key under a string prefix; Invalid if it has none.
 
     A result that ends in "/" is a directory, "" the tree's own root.
@@ -31,7 +33,10 @@ def relative_name(key: str, prefix: str) -> str:
                 f"The key {key!r} cannot become a file: {segment[:40]!r}... is longer than {NAME_LIMIT_BYTES} bytes."
             )
     name = "/".join(segments)
-    return name + "/" if name and rest.endswith("/") else name
+    is_directory = not name or rest.endswith("/")
+    if is_directory and size:
+        raise Invalid(f"The key {key!r} cannot become a file: it names a directory but holds {size} bytes.")
+    return name + "/" if name and is_directory else name
 
 
 def refuse_collisions(named: Iterable[tuple[str, str]]) -> None:
@@ -39,7 +44,7 @@ def refuse_collisions(named: Iterable[tuple[str, str]]) -> None:
     files: dict[str, str] = {}
     directories: dict[str, str] = {}
     for name, key in named:
-        if not name.endswith("/"):
+        if name and not name.endswith("/"):
             if name in files:
                 raise Invalid(f"The keys {files[name]!r} and {key!r} would be one file, {name!r}.")
             files[name] = key
