@@ -95,17 +95,21 @@ _S3_STATUSES = {
 }  # fmt: skip
 _STATUS_BY_CODE = {
     **{code: status for status, codes in _S3_STATUSES.items() for code in codes},
-    "AccessDeniedException": 400,
-    "InternalFailure": 500,
     "InternalError": 500,
-    "ServiceUnavailable": 503,
+}
+_STATUS_EVERYWHERE = {
+    "InternalFailure": 500,
+    "RequestEntityTooLarge": 413,
+    "SerializationException": 400,
     "UnknownOperationException": 400,
 }
 _SERVICE_SPELLINGS = {
     # What the protocol layer itself raises, by service.
     ("iam", "SerializationException"): "MalformedInput",
     ("sts", "SerializationException"): "MalformedInput",
-    ("s3", "ValidationException"): "InvalidArgument",
+    ("s3", "InternalFailure"): "InternalError",
+    ("s3", "SerializationException"): "MalformedXML",
+    ("s3", "RequestEntityTooLarge"): "MaxMessageLengthExceeded",
 }
 
 
@@ -130,10 +134,10 @@ def status_of(service: Service | None, error: SagehouseError) -> int:
         shape = service.errors.get(code)
         if shape is not None:
             return _modelled_status(shape, protocol)
-    if (protocol == "rest-xml" or error.fault == "server") and code in _STATUS_BY_CODE:
+    if error.code in _STATUS_EVERYWHERE:
+        return _STATUS_EVERYWHERE[error.code]
+    if protocol == "rest-xml" and code in _STATUS_BY_CODE:
         return _STATUS_BY_CODE[code]
-    if error.code == "SerializationException":
-        return HTTPStatus.BAD_REQUEST
     statuses = _STATUSES[protocol]
     return next((statuses[i] for i, kind in enumerate(_CLASSES) if isinstance(error, kind)), 500)
 
