@@ -9,7 +9,7 @@ script; a handle, once known, stays.
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
-from sagehouse.domain.jobs.failure import FailureReason
+from sagehouse.domain.jobs.failure import FailureReason, runtime_exceeded
 from sagehouse.domain.jobs.job import Job, final_status
 from sagehouse.domain.jobs.metrics import FinalMetric
 from sagehouse.domain.jobs.outcome import Outcome, end_of, failure_of
@@ -234,7 +234,10 @@ def _collect(job: Job) -> Collect:
 
 def _collected(job: Job, metrics: tuple[FinalMetric, ...], *, now: float) -> Decision:
     assert job.outcome is not None, "a job that uploads has an outcome"
-    return _end(replace(job, metrics=metrics), end_of(job.outcome), failure_of(job.outcome), now=now)
+    reason = failure_of(job.outcome)
+    if job.has_exceeded_runtime and not job.is_training:
+        reason = runtime_exceeded()  # only training jobs have a secondary status that says it
+    return _end(replace(job, metrics=metrics), end_of(job.outcome), reason, now=now)
 
 
 def _end(job: Job, end: Phase, reason: FailureReason | None, *, now: float) -> Decision:

@@ -75,6 +75,10 @@ def refused(text: str) -> FailureReason:
     return FailureReason(fault="ClientError", text=text)
 
 
+def runtime_exceeded() -> FailureReason:
+    return refused("Processing job runtime exceeded MaxRuntimeInSeconds provided")
+
+
 def broken_message() -> FailureReason:
     return FailureReason(fault="ClientError", text="/opt/ml/output/message is not UTF-8 encoded.")
 

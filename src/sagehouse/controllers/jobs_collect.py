@@ -1,0 +1,85 @@
+"""What a job made, stored: archives and trees of files. Every step may be repeated after a crash."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from sagehouse.controllers.jobs_directory import JobDirectory, remove
+from sagehouse.controllers.jobs_stage import Unfit
+from sagehouse.domain.jobs.failure import refused
+from sagehouse.domain.jobs.phase import Phase
+from sagehouse.domain.jobs.spec import Output, Spec
+from sagehouse.kit.errors import NotFound
+from sagehouse.ports.archives import Archives
+from sagehouse.ports.clock import Clock
+from sagehouse.ports.objects import Objects
+
+
+class Collector:
+    """Stores the outputs of one job."""
+
+    def __init__(
+        self, spec: Spec, directory: JobDirectory, *, objects: Objects, archives: Archives, clock: Clock
+    ) -> None:
+        self._spec = spec
+        self._directory = directory
+        self._objects = objects
+        self._archives = archives
+        self._clock = clock
+
+    async def collect(self, end: Phase) -> None:
+        """Store everything a job with this end leaves; raises Unfit when the bucket does not exist."""
+        for output in self._spec.outputs:
+            if end in output.ends:
+                await self._store(output)
+        if self._spec.checkpoint:
+            for source in self._sources(self._spec.checkpoint.path):
+                await self._ingest(source, self._spec.checkpoint.uri.bucket, self._spec.checkpoint.uri.key)
+
+    async def _store(self, output: Output) -> None:
+        sources = self._sources(output.path)
+        if output.packing == "tree":
+            for source in sources:
+                await self._ingest(source, output.uri.bucket, output.uri.key)
+            return
+        if not any(_has_files(source) for source in sources):
+            return
+        staged = self._directory.staged / output.archive
+        await remove(staged)
+        staged.mkdir(parents=True)
+        whole = sources[0] if len(sources) == 1 else await self._merged(sources, output)
+        await self._archives.pack(whole, staged / output.archive)
+        await self._ingest(staged, output.uri.bucket, output.uri.key)
+
+    def _sources(self, inside: str) -> list[Path]:
+        """Return where the hosts have it. A link a script put there instead of the directory is not followed."""
+        found = (self._directory.found(host, inside) for host in self._spec.cluster.hosts)
+        return [path for path in found if path is not None and path.is_dir()]
+
+    async def _merged(self, sources: Sequence[Path], output: Output) -> Path:
+        """Return one tree of all hosts' files; where names are equal, the first host's."""
+        whole = self._directory.root / "merged" / output.archive
+        await remove(whole)
+        for source in sources:
+            await asyncio.to_thread(_link_tree, source, whole)
+        return whole
+
+    async def _ingest(self, source: Path, bucket: str, prefix: str) -> None:
+        try:
+            await self._objects.ingest(source, bucket, prefix, now=self._clock.now())
+        except NotFound as missing:
+            raise Unfit(refused(f"Could not upload to s3://{bucket}/{prefix}: {missing.message}")) from missing
+
+
+def _has_files(source: Path) -> bool:
+    return any(files for _, _, files in os.walk(source))
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    for directory, _, files in os.walk(source):
+        place = target / Path(directory).relative_to(source)
+        place.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            if not os.path.lexists(place / name):
+                os.link(Path(directory) / name, place / name, follow_symlinks=False)

@@ -1,0 +1,92 @@
+"""What is left to see when a job's script has ended: its last words, its message, its metrics."""
+
+from collections.abc import Sequence
+
+from sagehouse.controllers.jobs_directory import JobDirectory
+from sagehouse.controllers.jobs_workload import log_stream
+from sagehouse.domain.jobs.failure import MAX_CHARACTERS, last_words
+from sagehouse.domain.jobs.metrics import FinalMetric, Scanner
+from sagehouse.domain.jobs.outcome import Outcome
+from sagehouse.domain.jobs.spec import Spec
+from sagehouse.kit.document import Document
+from sagehouse.kit.errors import NotFound
+from sagehouse.ports.runtime import Observed
+from sagehouse.ports.streams import Scope, Streams
+
+FAILURE = "/opt/ml/output/failure"
+MESSAGE = "/opt/ml/output/message"
+_TAIL_EVENTS = 200
+"""Enough for the longest traceback worth quoting."""
+_READ_BYTES = 4 * MAX_CHARACTERS
+"""A character of UTF-8 has at most four."""
+
+
+async def outcome_of(
+    observed: Observed, *, spec: Spec, directory: JobDirectory, streams: Streams, scope: Scope, created_at: float
+) -> Outcome:
+    """Return everything later decisions need to know of a workload that no longer runs."""
+    hosts = spec.cluster.hosts
+    failed = next((host for host in hosts if observed.exit_codes.get(host)), hosts[0])
+    is_failure = observed.reason not in ("stopped", "timed_out") and (
+        not observed.exit_codes or any(observed.exit_codes.values())
+    )
+    stream = log_stream(spec.name, failed, created_at)
+    failure = _text(directory, failed, FAILURE).decode(errors="replace")[:MAX_CHARACTERS]
+    said = "" if failure or not is_failure else await _last_words(streams, scope, spec.log_group, stream)
+    messages = [_text(directory, host, MESSAGE) for host in hosts] if spec.kind == "ProcessingJob" else []
+    return Outcome(
+        reason=observed.reason,
+        exit_codes={host: observed.exit_codes[host] for host in hosts if host in observed.exit_codes},
+        detail=observed.detail,
+        started_at=observed.started_at,
+        ended_at=observed.ended_at,
+        failure=failure if is_failure else "",
+        last_words=said,
+        log=f"{spec.log_group} {stream}",
+        exit_message="".join(message.decode(errors="ignore") for message in messages)[:MAX_CHARACTERS],
+        is_message_broken=any(_is_broken(message) for message in messages),
+    )
+
+
+async def final_metrics(
+    streams: Streams, *, scope: Scope, spec: Spec, definitions: Sequence[Document], created_at: float
+) -> tuple[FinalMetric, ...]:
+    """Return the last value of every metric in the logs of all hosts, read page by page."""
+    scanner = Scanner(definitions)
+    if scanner.is_idle:
+        return ()
+    for host in spec.cluster.hosts:
+        position = 0
+        while True:
+            stream = log_stream(spec.name, host, created_at)
+            page = await streams.read(scope, spec.log_group, stream, position=position)
+            scanner.read((event.timestamp_ms, event.message) for event in page.events)
+            if page.forward == position:
+                break
+            position = page.forward
+    return scanner.final()
+
+
+async def _last_words(streams: Streams, scope: Scope, group: str, stream: str) -> str:
+    try:
+        page = await streams.read(scope, group, stream, position=None, backwards=True, limit=_TAIL_EVENTS)
+    except NotFound:
+        return ""
+    return last_words(event.message for event in page.events)
+
+
+def _text(directory: JobDirectory, host: str, inside: str) -> bytes:
+    path = directory.found(host, inside)
+    if path is None or not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(_READ_BYTES)
+
+
+def _is_broken(message: bytes) -> bool:
+    """Whether it is no UTF-8; a character cut off by the reading limit does not count."""
+    try:
+        message.decode()
+    except UnicodeDecodeError as problem:
+        return len(message) < _READ_BYTES or problem.reason != "unexpected end of data"
+    return False
