@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from sagehouse.domain.pipelines import records
 from sagehouse.domain.pipelines.checking import Plan, plan
@@ -97,26 +98,30 @@ class Live:
     rings_at: float | None = None
 
     async def save(self, runs: Sequence[StepRun], now: float) -> None:
-        """Store these steps: new ones in one write, changed ones each with its transition."""
-        fresh = [run for run in runs if run.name not in self.stored]
-        if fresh:
-            written = await self.catalog.write(*(self._insert(run) for run in fresh))
-            self.stored.update(zip((run.name for run in fresh), written, strict=True))
-        for run in runs:
-            stored = self.stored[run.name]
-            document = self._document(run)
-            if stored.document == document:
-                continue
-            self.stored[run.name] = await transition(
-                self.catalog,
-                STEP,
-                stored,
-                to=run.status,
-                document=document,
-                now=now,
-                who="pipelines",
-                why=run.reason,
-            )
+        """Store these steps in their order, a row of new ones in one write.
+
+        The order matters: a step is never stored as begun before those it needs are stored as succeeded.
+        """
+        for is_new, group in groupby(runs, key=lambda run: run.name not in self.stored):
+            if is_new:
+                fresh = list(group)
+                written = await self.catalog.write(*(self._insert(run) for run in fresh))
+                self.stored.update(zip((run.name for run in fresh), written, strict=True))
+            else:
+                for run in group:
+                    await self._change(run, now)
+
+    async def _change(self, run: StepRun, now: float) -> None:
+        self.stored[run.name] = await transition(
+            self.catalog,
+            STEP,
+            self.stored[run.name],
+            to=run.status,
+            document=self._document(run),
+            now=now,
+            who="pipelines",
+            why=run.reason,
+        )
 
     def _insert(self, run: StepRun) -> Insert:
         index = self.execution.plan.definition.steps[run.name].index

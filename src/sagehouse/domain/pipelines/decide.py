@@ -269,7 +269,7 @@ class _Turn:
         self._others.append(ev.Observe(run=run))
 
     def _completed(self, run: StepRun, properties: Document) -> None:
-        done = replace(run, status="Succeeded", ended_at=self.now, properties=properties, request={})
+        done = replace(run, status="Succeeded", ended_at=self._end_time(run), properties=properties, request={})
         self.execution.running.discard(run.name)
         self._save(done)
         if done.cache_key:
@@ -291,7 +291,7 @@ class _Turn:
         self.execution.running.discard(run.name)
         self.execution.retrying.discard(run.name)
         self._save(
-            replace(run, status=status, ended_at=self.now, reason=reason[:_MAX_REASON], retry_at=None, request={})
+            replace(run, status=status, ended_at=self._end_time(run), reason=reason[:_MAX_REASON], retry_at=None, request={})
         )
         _unsuccessful(self.execution, run.name)
 
@@ -403,6 +403,9 @@ class _Turn:
     def _start_time(self) -> float:
         self.execution.last_started_at = max(self.now, self.execution.last_started_at + _TICK_S)
         return self.execution.last_started_at
+
+    def _end_time(self, run: StepRun) -> float:
+        return max(self.now, run.started_at)
 
     def _variables(self, step: Step, run: StepRun) -> dict[str, Any]:
         facts = self.execution.facts

@@ -237,7 +237,7 @@ def _json_get(argument: Mapping[str, Any], scope: Scope) -> Any:
     uri = _file_uri(argument, scope)
     content = scope.files.get(uri, Unreadable(problem="it has not been read"))
     if isinstance(content, Unreadable):
-        raise Invalid(f"Cannot read {uri}: {content.problem}.")
+        raise Invalid(f"Cannot read {uri}: {content.problem.rstrip('.')}.")
     try:
         return look_up(content, parse_path(_json_path(argument["Path"])))
     except KeyError as missing:

@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-
-from sagehouse.domain.lifecycle import PIPELINE_EXECUTION
 from sagehouse.domain.pipelines import records
 from sagehouse.domain.pipelines.checking import Plan, plan
 from sagehouse.domain.pipelines.definition import parse
@@ -18,8 +15,8 @@ from sagehouse.ports.call import Call
 from sagehouse.ports.catalog import Insert, Key, Stored
 from sagehouse.ports.house import House
 from sagehouse.resources.listing import list_page
-from sagehouse.resources.transition import transition
-from sagehouse.resources.verbs import ATTEMPTS, amend, load, presented
+from sagehouse.resources.transition import move
+from sagehouse.resources.verbs import amend, load, presented
 from sagehouse.services.sagemaker.pipelines.kinds import EXECUTION, PIPELINE, by
 from sagehouse.services.sagemaker.pipelines.pipeline import load_version
 from sagehouse.services.sagemaker.pipelines.selection import borrowed_steps
@@ -159,64 +156,36 @@ async def update_pipeline_execution(house: House, call: Call, request: Document)
 async def stop_pipeline_execution(house: House, call: Call, request: Document) -> Document:
     """Stop an execution: what runs is stopped, what has not begun never does. Stopping twice is no error."""
 
-    def stopping(stored: Stored) -> Document | None:
-        if stored.status == "Stopping":
-            return None
-        if stored.status != "Executing":
+    def stopping(stored: Stored) -> Document:
+        if stored.status not in {"Executing", "Stopping"}:
             raise Conflict(
                 f"Pipeline execution '{stored.arn}' is {stored.status}; only an Executing one can be stopped."
             )
-        return dict(stored.document)
+        return {**stored.document, "LastModifiedBy": by(call)}
 
-    return await _move(house, call, request, to="Stopping", change=stopping)
+    stored = await move(house, call, EXECUTION, request["PipelineExecutionArn"], stopping, to="Stopping")
+    return {"PipelineExecutionArn": stored.arn}
 
 
 async def retry_pipeline_execution(house: House, call: Call, request: Document) -> Document:
     """Run the steps of a Failed or Stopped execution that have not succeeded, under the same ARN and definition."""
-    token = request["ClientRequestToken"]
+    arn, token = request["PipelineExecutionArn"], request["ClientRequestToken"]
+    if (await load(house, call, EXECUTION, arn)).document.get("_retry_token") == token:
+        return {"PipelineExecutionArn": arn}
 
-    def retried(stored: Stored) -> Document | None:
-        if stored.document.get("_retry_token") == token:
-            return None
+    def retried(stored: Stored) -> Document:
         if stored.status not in {"Failed", "Stopped"}:
             raise Conflict(
                 f"Pipeline execution '{stored.arn}' is {stored.status}; only Failed or Stopped ones are retried."
             )
         document = {**stored.document, "_round": stored.document["_round"] + 1, "_retry_token": token}
+        document["LastModifiedBy"] = by(call)
         document.pop("FailureReason", None)
         if "ParallelismConfiguration" in request:
             document["ParallelismConfiguration"] = request["ParallelismConfiguration"]
         return document
 
-    return await _move(house, call, request, to="Executing", change=retried)
-
-
-async def _move(
-    house: House, call: Call, request: Document, *, to: str, change: Callable[[Stored], Document | None]
-) -> Document:
-    """Bring an execution to a status and wake its controller; `change` returns None where nothing is to be done."""
-    for attempt in range(ATTEMPTS):
-        stored = await load(house, call, EXECUTION, request["PipelineExecutionArn"])
-        document = change(stored)
-        if document is None:
-            break
-        document |= {"LastModifiedTime": call.now, "LastModifiedBy": by(call)}
-        try:
-            await transition(
-                house.catalog,
-                PIPELINE_EXECUTION,
-                stored,
-                to=to,
-                document=document,
-                now=call.now,
-                who=call.principal,
-                why=call.operation,
-            )
-            break
-        except Conflict as error:
-            if error.code != "VersionChanged" or attempt == ATTEMPTS - 1:
-                raise
-    house.wake(stored.key)
+    stored = await move(house, call, EXECUTION, arn, retried, to="Executing")
     return {"PipelineExecutionArn": stored.arn}
 
 
