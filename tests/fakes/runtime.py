@@ -152,8 +152,9 @@ def refuse(workload: Workload) -> None:
         raise Invalid(f"Workload {workload.id!r} needs a command and at least one host.")
     mounts = [*workload.mounts, *(mount for host in workload.hosts for mount in host.mounts)]
     for mount in mounts:
-        if not Path(mount.target).is_absolute():
-            raise Invalid(f"Mount target {mount.target!r} of workload {workload.id!r} is not an absolute path.")
+        parts = Path(mount.target).parts
+        if len(parts) < 2 or parts[0] != "/" or ".." in parts or parts[1] == "proc":
+            raise Invalid(f"Mount target {mount.target!r} of workload {workload.id!r} is no place for a mount.")
         if Path(workload.directory).is_relative_to(mount.source):
             raise Invalid(
                 f"Mount {mount.source} of workload {workload.id!r} would show it the runtime's own files in "

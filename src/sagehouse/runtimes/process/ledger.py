@@ -81,7 +81,7 @@ def is_held(lock: int) -> bool:
 
 def replace(path: str, data: bytes, *, is_durable: bool) -> None:
     """Make a file hold exactly `data`, never less, whoever reads it whenever."""
-    temporary = f"{path}.new"
+    temporary = f"{path}.{os.urandom(6).hex()}"  # two starters may write at once
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         view = memoryview(data)

@@ -175,7 +175,7 @@ class Supervisor:
         elif host.news.endswith(b"\n"):
             _, number, text = host.news.decode(errors="replace").split(" ", 2)
             self._fail_to_start(OSError(int(number), text.strip()))
-            self._kill()
+            self._kill(but=host)  # which ends by itself, with the exit code that says why
 
     def _go(self) -> None:
         for host in self.running:
@@ -202,12 +202,12 @@ class Supervisor:
         elif is_first:
             self._signal(signals.SIGTERM)
 
-    def _kill(self) -> None:
-        self._signal(signals.SIGKILL)
+    def _kill(self, *, but: Running | None = None) -> None:
+        self._signal(signals.SIGKILL, but=but)
 
-    def _signal(self, number: int) -> None:
+    def _signal(self, number: int, *, but: Running | None = None) -> None:
         for host in self.running:
-            if host.exit_code is None and host.pidfd >= 0:
+            if host.exit_code is None and host.pidfd >= 0 and host is not but:
                 try:
                     signals.pidfd_send_signal(host.pidfd, number)
                 except ProcessLookupError:

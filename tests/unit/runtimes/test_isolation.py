@@ -1,0 +1,217 @@
+"""What a job can see and touch: attacks from inside, each by a real process."""
+
+import os
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.unit.runtimes.jobs import PYTHON, a_job, a_python_job, a_shell_job, output, run
+
+from sagehouse.ports.runtime import Host, Mount
+
+
+def test_a_job_is_root_on_a_machine_of_its_own_name(tmp_path: Path) -> None:
+    run(a_shell_job(tmp_path, "id -u; hostname; cat /etc/hostname; echo $HOME; pwd", working_directory="/opt/ml/code"))
+    assert output(tmp_path) == "0\nalgo-1\nalgo-1\n/root\n/opt/ml/code\n"
+
+
+def test_a_job_sees_only_its_own_processes(tmp_path: Path) -> None:
+    run(a_shell_job(tmp_path, "echo /proc/[0-9]*"))
+    assert output(tmp_path).split() == ["/proc/1", "/proc/2"]
+
+
+def test_a_job_sees_neither_the_catalog_nor_another_job_nor_the_users_home(tmp_path: Path) -> None:
+    secrets = [tmp_path / "catalog.db", tmp_path / "jobs" / "other" / "ml" / "data", Path.home() / ".sagehouse-secret"]
+    for secret in secrets:
+        secret.parent.mkdir(parents=True, exist_ok=True)
+        secret.write_text("SECRET")
+    try:
+        search = f"cat {' '.join(map(str, secrets))}; grep -rsl SECRET /home /root /mnt /srv /opt /var /tmp /run; true"
+        run(a_shell_job(tmp_path / "jobs" / "mine", search))
+    finally:
+        secrets[-1].unlink()
+    seen = output(tmp_path / "jobs" / "mine")
+    assert "SECRET" not in seen
+    assert seen.count("No such file") == 3
+
+
+def test_the_hosts_root_cannot_be_reached_through_proc_or_chroot(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("SECRET")
+    script = f"""
+import os
+for path in ("/proc/1/root", "/proc/1/cwd", "/proc/self/root/..", "/..", "/proc/2/cwd"):
+    print(os.path.exists(path + {str(tmp_path / "secret")!r}))
+os.mkdir("/tmp/jail"); away = os.open("/", os.O_RDONLY); os.chroot("/tmp/jail"); os.fchdir(away)
+for _ in range(64): os.chdir("..")
+os.chroot(".")
+print(os.path.exists({str(tmp_path / "secret")!r}))
+"""
+    run(a_python_job(tmp_path / "job", script))
+    assert output(tmp_path / "job").split() == ["False"] * 6
+
+
+def test_nothing_of_the_control_plane_is_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET")
+    with (tmp_path / "open").open("w") as file:
+        os.set_inheritable(file.fileno(), True)
+        run(a_shell_job(tmp_path, "env; ls /proc/self/fd | wc -l"))
+    seen = output(tmp_path)
+    assert "SECRET" not in seen
+    assert seen.split()[-1] == "4"  # 0, 1, 2 and the one that ls reads the directory with
+
+
+def test_system_directories_cannot_be_written(tmp_path: Path) -> None:
+    files = [f"{folder}/sagehouse-{os.getpid()}" for folder in ("/usr", "/bin", "/lib", "/etc/ssl/certs")]
+    script = f"for f in {' '.join(files)} /proc/sys/kernel/core_pattern; do (echo x > $f); done"
+    run(a_shell_job(tmp_path, script))
+    assert output(tmp_path).count("Read-only file system") == 5
+    assert not any(Path(file).exists() for file in files)
+
+
+def test_a_job_may_write_anywhere_else_and_none_of_it_is_on_the_host(tmp_path: Path) -> None:
+    name = f"sagehouse-{os.getpid()}"
+    places = " ".join(
+        f"{folder}/{name}" for folder in ("", "/opt", "/home", "/root", "/tmp", "/var/tmp", "/etc", "/srv")
+    )
+    assert run(a_shell_job(tmp_path, f"for f in {places}; do echo x > $f || exit 1; done")).exit_codes == {"algo-1": 0}
+    assert [place for place in places.split() if Path(place).exists()] == []
+
+
+def test_opt_ml_is_the_jobs_and_is_never_made_on_the_host(tmp_path: Path) -> None:
+    had = Path("/opt/ml").exists()
+    run(a_shell_job(tmp_path, "echo 42 > /opt/ml/answer"))
+    assert (tmp_path / "ml" / "answer").read_text() == "42\n"
+    assert Path("/opt/ml").exists() == had
+
+
+def test_a_mount_cannot_be_remounted_unmounted_or_made(tmp_path: Path) -> None:
+    script = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.mount(b"none", b"/usr", None, 32 | 4096, None), ctypes.get_errno())
+print(libc.mount(b"tmpfs", b"/tmp", b"tmpfs", 0, None), ctypes.get_errno())
+print(libc.umount2(b"/proc/sys", 2), ctypes.get_errno())
+print(libc.unshare(0x10000000), ctypes.get_errno() in (1, 28))
+print(libc.sethostname(b"evil", 4), ctypes.get_errno())
+"""
+    run(a_job(tmp_path, PYTHON, "-I", "-c", script))
+    assert output(tmp_path).splitlines() == ["-1 1", "-1 1", "-1 1", "-1 True", "-1 1"]
+
+
+def test_rights_are_few_and_none_can_be_gained(tmp_path: Path) -> None:
+    run(a_shell_job(tmp_path, "grep -E 'Cap(Prm|Eff|Bnd|Amb)|NoNewPrivs' /proc/self/status"))
+    seen = dict(line.split(":#011") for line in output(tmp_path).splitlines())
+    assert seen.pop("CapAmb") == "0" * 16
+    assert seen.pop("NoNewPrivs") == "1"
+    assert set(seen.values()) == {"00000000000405fb"}
+
+
+def test_a_read_mount_cannot_be_written(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "file").write_text("original")
+    mount = Mount(source=shared, target="/data", access="read")
+    run(a_shell_job(tmp_path / "job", "cat /data/file; echo x > /data/file; rm -f /data/file", mounts=(mount,)))
+    assert "original" in output(tmp_path / "job")
+    assert (shared / "file").read_text() == "original"
+
+
+def test_an_overlay_looks_writable_and_its_source_stays_as_it_is(tmp_path: Path) -> None:
+    """The store's own file is a hard link away: changing it would change every job's input."""
+    store, channel = tmp_path / "store", tmp_path / "channel: a, b\\c"
+    channel.mkdir()
+    store.write_text("original")
+    os.link(store, channel / "data.csv")
+    mount = Mount(source=channel, target="/opt/ml/input/data/train", access="overlay")
+    script = """cd /opt/ml/input/data/train && echo more >> data.csv && cat data.csv && chmod 600 data.csv &&
+    touch new && rm data.csv && ls && rm -r /opt/ml/input/data/train/* && ls"""
+    seen = run(a_shell_job(tmp_path / "job", script, mounts=(mount,)))
+    assert (seen.exit_codes, output(tmp_path / "job")) == ({"algo-1": 0}, "originalmore\nnew\n")
+    assert (store.read_text(), [path.name for path in channel.iterdir()]) == ("original", ["data.csv"])
+    assert store.stat().st_mode & 0o777 == (channel / "data.csv").stat().st_mode & 0o777 != 0o600
+
+
+def test_a_file_may_be_an_overlay_too(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("original")
+    mount = Mount(source=tmp_path / "file", target="/data/file", access="overlay")
+    run(a_shell_job(tmp_path / "job", "cat /data/file; echo x > /data/file && cat /data/file", mounts=(mount,)))
+    assert output(tmp_path / "job") == "originalx\n"
+    assert (tmp_path / "file").read_text() == "original"
+
+
+def test_what_a_job_installs_into_a_shared_environment_is_its_own(tmp_path: Path) -> None:
+    packages = tmp_path / "env" / "lib" / "python3" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "shared.py").write_text("version = 1")
+    target = str(tmp_path / "env")
+    mount = Mount(source=tmp_path / "env", target=target, access="overlay")
+    script = f"echo 'version = 2' > {packages}/shared.py && touch {packages}/new.py && cat {packages}/shared.py"
+    run(a_shell_job(tmp_path / "job", script, mounts=(mount,)))
+    assert output(tmp_path / "job") == "version = 2\n"
+    assert [path.name for path in packages.iterdir()] == ["shared.py"]
+    assert (packages / "shared.py").read_text() == "version = 1"
+
+
+def test_a_link_left_where_a_target_goes_leads_nowhere_on_the_host(tmp_path: Path) -> None:
+    """A restarted job finds the directory its first attempt has written to."""
+    outside, given = tmp_path / "outside", tmp_path / "given"
+    for folder in (outside, given, tmp_path / "job" / "ml"):
+        folder.mkdir(parents=True)
+    (tmp_path / "job" / "ml" / "input").symlink_to(outside)
+    mount = Mount(source=given, target="/opt/ml/input/data", access="read")
+    files = {"/opt/ml/input/config.json": "{}"}
+    job = a_shell_job(tmp_path / "job", "ls -d /opt/ml/input/*", mounts=(mount,))
+    host = Host(name="algo-1", log=tmp_path / "job" / "algo-1.log", files=files)
+    seen = run(replace(job, hosts=[host]))
+    assert seen.reason in {"exited", "failed_to_start"}
+    assert list(outside.iterdir()) == []
+
+
+def test_files_are_there_before_the_command(tmp_path: Path) -> None:
+    job = a_shell_job(tmp_path, "cat /opt/ml/input/config/hyperparameters.json /etc/sagehouse")
+    files = {"/opt/ml/input/config/hyperparameters.json": '{"a": "ü"}\n', "/etc/sagehouse": "x\n"}
+    host = Host(name="algo-1", log=tmp_path / "algo-1.log", files=files, environment={"LANG": "C"})
+    run(replace(job, hosts=[host]))
+    assert output(tmp_path) == '{"a": "ü"}\nx\n'
+
+
+def test_an_isolated_job_has_no_network_but_itself(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        script = f"""
+import _socket
+def reaches(host, port):
+    s = _socket.socket(); s.settimeout(2)
+    try: s.connect((host, port)); return True
+    except OSError: return False
+own = _socket.socket(); own.bind(("127.0.0.1", 0)); own.listen()
+print(reaches("127.0.0.1", {port}), reaches("127.0.0.1", own.getsockname()[1]))
+"""
+        run(a_python_job(tmp_path / "open", script))
+        run(a_python_job(tmp_path / "isolated", script, is_network_isolated=True))
+    assert output(tmp_path / "open") == "True True\n"
+    assert output(tmp_path / "isolated") == "False True\n"
+
+
+@pytest.mark.parametrize("is_network_isolated", [False, True])
+def test_two_hosts_reach_each_other_by_name(tmp_path: Path, *, is_network_isolated: bool) -> None:
+    script = """
+import socket, time
+own, other = socket.gethostname(), {"algo-1": "algo-2", "algo-2": "algo-1"}[socket.gethostname()]
+server = socket.create_server((own, 7777))
+for _ in range(200):
+    try:
+        socket.create_connection((other, 7777)).sendall(own.encode()); break
+    except ConnectionRefusedError: time.sleep(0.02)
+print(server.accept()[0].recv(100).decode(), socket.gethostbyname(own) != socket.gethostbyname(other))
+"""
+    job = a_job(tmp_path, PYTHON, "-I", "-c", script, hosts=2, is_network_isolated=is_network_isolated)
+    assert run(job).exit_codes == {"algo-1": 0, "algo-2": 0}
+    assert [output(tmp_path, host) for host in (1, 2)] == ["algo-2 True\n", "algo-1 True\n"]
+
+
+def test_ownership_can_be_changed_by_root_and_by_tar(tmp_path: Path) -> None:
+    """Archives made elsewhere name users that an ordinary user cannot be; unpacking them as root must not fail."""
+    script = "cd /tmp && mkdir a && touch a/b && tar --owner=1234 --group=1234 -cf a.tar a && tar -xf a.tar"
+    assert run(a_shell_job(tmp_path, script)).exit_codes == {"algo-1": 0}, output(tmp_path)
