@@ -1,7 +1,6 @@
 """Digests over streams: the MD5 of an ETag and S3's additional checksums, whole and of multipart objects. Pure."""
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -63,7 +62,6 @@ _FACTORIES: Mapping[str, Callable[[], _Running]] = MappingProxyType(
         "XXHASH128": lambda: _XxHash(crt.XXHash.new_xxhash3_128()),
     }
 )
-ALGORITHMS = tuple(_FACTORIES)
 
 _COMBINE: Mapping[str, tuple[Callable[[int, int, int], int], int]] = MappingProxyType(
     {
@@ -126,14 +124,6 @@ def mismatch(algorithm: str) -> Invalid:
     if algorithm == "MD5":
         return Invalid("The Content-MD5 you specified did not match what we received.", code="BadDigest")
     return Invalid(f"The {algorithm} you specified did not match the calculated checksum.", code="BadDigest")
-
-
-def is_well_formed(algorithm: str, value: str) -> bool:
-    """Whether `value` is base64 of as many bytes as the algorithm gives."""
-    try:
-        return len(base64.b64decode(value, validate=True)) == len(_FACTORIES[algorithm]().digest())
-    except binascii.Error:
-        return False
 
 
 def multipart_etag(etags: Sequence[str]) -> str:
