@@ -10,12 +10,17 @@ import botocore.parsers
 import botocore.serialize
 from botocore.awsrequest import AWSRequest
 from botocore.model import ServiceModel
+from hypothesis import Phase, find, settings
+from hypothesis.errors import NoSuchExample
+from hypothesis.strategies import from_regex
 
 from sagehouse.gateway.models import service_models
 from sagehouse.wire.http import HttpRequest, HttpResponse
 from sagehouse.wire.model import Operation
+from sagehouse.wire.patterns import _python, compile_pattern
 from sagehouse.wire.shapes import Shape
 
+SEARCH = settings(max_examples=100, database=None, derandomize=True, phases=[Phase.generate], deadline=None)
 SERVICES = (
     "sagemaker",
     "sagemaker-runtime",
@@ -28,6 +33,42 @@ SERVICES = (
 )
 MODELS = service_models(*SERVICES)
 TEXTS = ("a", "Zebra-9", "x y", "é☃", "a&b<c>\"'", "1", "tab\there")
+# Texts that most patterns of the models accept; what none of these fits is searched for by hypothesis.
+PLAUSIBLE = (
+    "a",
+    "abcdefgh1234",
+    "a" * 24,
+    "a" * 40,
+    "s3://bucket/key",
+    "arn:aws:iam::123456789012:role/Role",
+    "arn:aws:sagemaker:us-east-1:123456789012:x/abc",
+    "123456789012",
+    "1",
+    "10",
+    "https://example.com/a",
+    "ml.m5.large",
+    "12:00",
+    "Mon:12:00",
+    "1.0",
+    "123456",
+)
+
+
+@cache
+def a_text(pattern: str, least: int, most: int) -> str | None:
+    """Return a text that a pattern and its bounds accept; None if none was found."""
+    matches = compile_pattern(pattern)
+
+    def fits(text: str) -> bool:
+        return least <= len(text) <= most and bool(matches(text))
+
+    for text in PLAUSIBLE:
+        if fits(text):
+            return text
+    try:
+        return find(from_regex(_python(pattern, limit=0x80), fullmatch=True), fits, settings=SEARCH)
+    except (NoSuchExample, ValueError):
+        return None
 
 
 @cache
@@ -39,9 +80,11 @@ def oracle(service: str) -> ServiceModel:
 class Maker:
     """Makes documents of a shape; a seed makes them again. Texts ignore patterns, not what a place can carry."""
 
-    def __init__(self, seed: int, *, is_full: bool = False) -> None:
+    def __init__(self, seed: int, *, is_full: bool = False, is_valid: bool = False) -> None:
+        """`is_valid` obeys lengths, ranges and patterns too."""
         self.dice = random.Random(seed)
         self.is_full = is_full
+        self.is_valid = is_valid
 
     def document(self, shape: Shape | None, depth: int = 0) -> dict[str, Any]:
         if shape is None:
@@ -52,7 +95,7 @@ class Maker:
             names = [self.dice.choice(names)]
         for name in names:
             is_wanted = name in shape.required or name in names[:1] or self.is_full or self.dice.random() < 0.6
-            if shape.traits.get("union") or (is_wanted and (depth < 4 or (name in shape.required and depth < 7))):
+            if shape.traits.get("union") or (is_wanted and (depth < 4 or (name in shape.required and depth < 20))):
                 document[name] = self.value(shape.members[name], depth + 1)
         return document
 
@@ -61,12 +104,30 @@ class Maker:
             return {"any": ["json", 1]} if shape.is_open else self.document(shape, depth)
         if shape.type == "list":
             least = max(1, shape.traits.get("min", 1))
-            return [self.value(shape.member, depth + 1) for _ in range(min(least, 3) + self.dice.randrange(2))]
+            size = min(least, 3) + self.dice.randrange(2)
+            if self.is_valid:
+                size = min(least + self.dice.randrange(2), shape.traits.get("max", least))
+            return [self.value(shape.member, depth + 1) for _ in range(size)]
         if shape.type == "map":
-            return {f"key{i}": self.value(shape.value, depth + 1) for i in range(1 + self.dice.randrange(2))}
+            names = [self.valid(shape.key)] if self.is_valid else ["key0", "key1"][: 1 + self.dice.randrange(2)]
+            if shape.key.traits.get("enum"):
+                names = [self.dice.choice(shape.key.traits["enum"])]
+            return {name: self.value(shape.value, depth + 1) for name in names}
         return self.scalar(shape)
 
+    def valid(self, shape: Shape) -> Any:
+        """Return a number or a text within the bounds of its shape."""
+        least, most = shape.traits.get("min", 0), shape.traits.get("max", 10**9)
+        if shape.type in {"integer", "long", "float", "double"}:
+            return max(least, min(most, 5))
+        if shape.type == "blob":
+            return b"x" * max(least, 5)
+        text = a_text(shape.traits.get("pattern", "(?s).*"), int(least), int(most))
+        return text if text is not None else "a" * int(least)
+
     def scalar(self, shape: Shape) -> Any:
+        if self.is_valid and shape.type not in {"boolean", "timestamp"} and not shape.traits.get("enum"):
+            return self.valid(shape)
         if shape.type in {"integer", "long"}:
             return self.dice.randrange(1, 1000)
         if shape.type in {"float", "double"}:

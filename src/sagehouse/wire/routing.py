@@ -71,7 +71,9 @@ def find_operation(service: Service, request: HttpRequest) -> Operation | None:
             rank = route.rank(params, request.headers)
             if rank > best_rank:
                 best, best_rank = route, rank
-    return service.operation(best.operation) if best else None
+    if best is None or (service.name == "s3" and not best.literals and not best_rank[1]):
+        return None  # S3 tells operations apart by what they need; elsewhere validation names what is missing
+    return service.operation(best.operation)
 
 
 def _routes(service: Service) -> Mapping[str, Sequence[Route]]:

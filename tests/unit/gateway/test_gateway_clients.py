@@ -55,8 +55,10 @@ def test_a_constraint_that_does_not_hold_is_told_in_the_words_of_aws(running):
     assert error_of(call) == (
         400,
         "ValidationException",
-        "1 validation error detected: Value '-' at 'trainingJobName' failed to satisfy constraint: Member must satisfy "
-        "regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
+        (
+            "1 validation error detected: Value '-' at 'trainingJobName' failed to satisfy constraint: Member must "
+            "satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+        ),
     )
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import socket
 import ssl
 import threading
@@ -166,7 +165,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_is_an_error_for_the_oper
         if len(running.shelf.seen) == 2:
             break
         threading.Event().wait(0.01)
-    assert sorted(map(str, running.shelf.seen))[-1] == "broken"
+    assert "broken" in running.shelf.seen
 
 
 def test_the_body_is_asked_for_only_when_it_is_wanted(running):
@@ -227,7 +226,7 @@ def test_an_authority_is_kept_between_starts_and_its_keys_are_private(tmp_path):
     assert second.certificate.read_bytes() == pem
     assert (tmp_path / "authority/hosts/sts.amazonaws.com.pem").read_bytes() == leaf
     for name in ("authority-key.pem", "hosts/sts.amazonaws.com.pem"):
-        assert os.stat(tmp_path / "authority" / name).st_mode & 0o777 == 0o600
+        assert (tmp_path / "authority" / name).stat().st_mode & 0o777 == 0o600
 
 
 class LaterClock(SteadyClock):
