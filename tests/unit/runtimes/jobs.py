@@ -59,6 +59,11 @@ def output(folder: Path, host: int = 1) -> str:
     return "".join(f"{line.partition(' ')[2]}\n" for line in lines)
 
 
+def printed(folder: Path, text: str) -> bool:
+    """Whether the first host has printed exactly this so far."""
+    return (folder / "algo-1.log").exists() and output(folder) == text
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something a real process does; the only waiting in these tests, and it ends as soon as it is done."""
     async with asyncio.timeout(PATIENCE_S):

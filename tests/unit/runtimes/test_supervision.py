@@ -17,12 +17,14 @@ from tests.unit.runtimes.jobs import (
     attend,
     is_alive,
     output,
+    printed,
     run,
     supervisor_of,
     until,
 )
 
 from sagehouse.ports.runtime import Handle, Observed, Workload
+from sagehouse.runtimes.process import launch
 from sagehouse.runtimes.process.runtime import ProcessRuntime
 
 MIB = 1024 * 1024
@@ -60,7 +62,7 @@ def test_a_job_that_heeds_sigterm_ends_in_its_own_way(tmp_path: Path) -> None:
     async def scene(runtime: ProcessRuntime) -> Observed:
         script = "trap 'echo saved; exit 7' TERM; echo ready; while :; do sleep 0.01; done"
         handle = await runtime.start(a_shell_job(tmp_path, script, stop_grace_s=60))
-        await until(lambda: output(tmp_path) == "ready\n")
+        await until(lambda: printed(tmp_path, "ready\n"))
         await runtime.stop(handle)
         return await runtime.wait(handle)
 
@@ -71,7 +73,7 @@ def test_a_job_that_heeds_sigterm_ends_in_its_own_way(tmp_path: Path) -> None:
 def test_a_job_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path) -> None:
     async def scene(runtime: ProcessRuntime) -> Observed:
         handle = await runtime.start(a_shell_job(tmp_path, STUBBORN, stop_grace_s=0.2))
-        await until(lambda: output(tmp_path) == "ready\n")
+        await until(lambda: printed(tmp_path, "ready\n"))
         await runtime.stop(handle)
         return await runtime.wait(handle)
 
@@ -82,7 +84,7 @@ def test_a_job_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path) ->
 def test_a_later_stop_may_shorten_the_grace(tmp_path: Path) -> None:
     async def scene(runtime: ProcessRuntime) -> Observed:
         handle = await runtime.start(a_shell_job(tmp_path, STUBBORN, stop_grace_s=600))
-        await until(lambda: output(tmp_path) == "ready\n")
+        await until(lambda: printed(tmp_path, "ready\n"))
         await runtime.stop(handle)
         assert (await runtime.poll(handle)).is_running
         await runtime.stop(handle, grace_s=0)
@@ -102,22 +104,18 @@ def test_a_memory_hog_ends_out_of_memory(tmp_path: Path, monkeypatch: pytest.Mon
     script = "import time; hog = []\nwhile True: hog.append(bytearray(b'x') * (8 << 20)); time.sleep(0.005)"
     job = a_python_job(tmp_path, script, memory_limit_bytes=100 * MIB)
     if watched:
-        monkeypatch.setattr("sagehouse.runtimes.process.runtime.LAUNCHER", WITHOUT_GROUPS)
+        without = "from sagehouse.runtimes.process import limits\nlimits.make_group = lambda name, **given: limits.Group(None, None)\n"
+        monkeypatch.setattr("sagehouse.runtimes.process.launch.SOURCE", before_main(without))
     seen = run(job)
     assert (seen.reason, seen.exit_codes) == ("out_of_memory", {"algo-1": 137})
     assert str(100 * MIB) in seen.detail
 
 
-WITHOUT_GROUPS = """\
-import sys
-package = type(sys)("sagehouse")
-package.__path__ = [sys.argv.pop(1)]
-sys.modules["sagehouse"] = package
-from sagehouse.runtimes.process import limits
-limits.make_group = lambda name, **given: limits.Group(None, None)
-from sagehouse.runtimes.process.supervisor import main
-main()
-"""
+def before_main(statements: str) -> str:
+    """The source of a supervisor that first does something else."""
+    return launch.SOURCE.replace(
+        "from sagehouse.runtimes.process.{module}", statements + "from sagehouse.runtimes.process.{module}"
+    )
 
 
 def test_a_job_within_its_memory_is_left_alone(tmp_path: Path) -> None:
@@ -186,6 +184,7 @@ import asyncio, os, signal, sys
 sys.path[:0] = {sys.path!r}
 from pathlib import PosixPath
 from sagehouse.ports.runtime import *
+from sagehouse.runtimes.process import launch
 from sagehouse.runtimes.process.runtime import ProcessRuntime
 asyncio.run(ProcessRuntime().start({described(job)}))
 os.kill(os.getpid(), signal.SIGKILL)
@@ -213,7 +212,7 @@ def test_a_job_whose_supervisor_is_killed_is_lost_and_leaves_no_process(tmp_path
 
     async def scene(runtime: ProcessRuntime) -> Observed:
         handle = await runtime.start(a_shell_job(tmp_path, STUBBORN))
-        await until(lambda: output(tmp_path) == "ready\n")
+        await until(lambda: printed(tmp_path, "ready\n"))
         below.extend(descendants(supervisor_of(handle)))
         os.kill(supervisor_of(handle), signal.SIGKILL)
         seen = await runtime.wait(handle)

@@ -9,17 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sagehouse.runtimes.process.launch import bare_command
+
 PROBE_TIMEOUT_S = 10.0
 NEEDED_LINUX = (5, 12)
 """The first with mount_setattr(2)."""
-LAUNCHER = """\
-import sys
-package = type(sys)("sagehouse")
-package.__path__ = [sys.argv.pop(1)]
-sys.modules["sagehouse"] = package
-from sagehouse.runtimes.process.probe import main
-main()
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +81,7 @@ def _sysctl(name: str) -> str:
 def _probe(directory: Path) -> dict[str, str]:
     """Try everything in a process of its own, which alone changes its namespaces."""
     with tempfile.TemporaryDirectory(dir=directory, prefix=".doctor-") as folder:
-        command = [sys.executable, "-I", "-S", "-E", "-c", LAUNCHER, str(Path(__file__).parents[2]), folder]
+        command = bare_command(sys.executable, "probe", folder)
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False)
         except (OSError, subprocess.SubprocessError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 ROOT = "/sys/fs/cgroup"
+OWN = "/proc/self/cgroup"
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 CPU_PERIOD_US = 100_000
 
@@ -52,23 +53,25 @@ class Group:
         return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("oom_kill "))
 
 
-def make_group(name: str, *, memory_limit_bytes: int | None, cpu_limit: float | None, root: str = ROOT) -> Group:
+def make_group(
+    name: str, *, memory_limit_bytes: int | None, cpu_limit: float | None, root: str = ROOT, own: str = OWN
+) -> Group:
     """Return a group that keeps the limits it could; without `memory` or `cpu` nobody keeps that one."""
     if memory_limit_bytes is None and cpu_limit is None:
         return Group(None, None)
-    own: dict[str, str] = {}
-    for line in read("/proc/self/cgroup").splitlines():
+    groups: dict[str, str] = {}
+    for line in read(own).splitlines():
         _, controllers, path = line.split(":", 2)
         if "/.." not in path:
-            own.update(dict.fromkeys(controllers.split(","), path.rstrip("/")))
+            groups.update(dict.fromkeys(controllers.split(","), path.rstrip("/")))
     quota_us = int(cpu_limit * CPU_PERIOD_US) if cpu_limit else None
-    if "memory" in own or "cpu" in own:
+    if "memory" in own or "cpu" in groups:
         return Group(
-            _make_v1(f"{root}/memory{own.get('memory', '')}/{name}", _memory_v1(memory_limit_bytes)),
-            _make_v1(f"{root}/cpu{own.get('cpu', '')}/{name}", _cpu_v1(quota_us)),
+            _make_v1(f"{root}/memory{groups.get('memory', '')}/{name}", _memory_v1(memory_limit_bytes)),
+            _make_v1(f"{root}/cpu{groups.get('cpu', '')}/{name}", _cpu_v1(quota_us)),
         )
-    if "" in own:
-        for base in dict.fromkeys((f"{root}{own['']}".rpartition("/")[0], f"{root}{own['']}")):
+    if "" in groups:
+        for base in dict.fromkeys((f"{root}{groups['']}".rpartition("/")[0], f"{root}{groups['']}")):
             if base.startswith(root) and (group := _make_v2(f"{base}/{name}", memory_limit_bytes, quota_us)):
                 return group
     return Group(None, None)

@@ -22,6 +22,7 @@ from sagehouse.kit.errors import Conflict, Invalid, Unavailable
 from sagehouse.ports.runtime import Handle, Host, Mount, Observed, Workload
 from sagehouse.runtimes.process import ledger
 from sagehouse.runtimes.process.doctor import namespace_advice
+from sagehouse.runtimes.process.launch import bare_command
 from sagehouse.runtimes.process.removal import remove_tree
 
 if TYPE_CHECKING:
@@ -37,15 +38,6 @@ DEFAULT_ENVIRONMENT = {
     "HOME": "/root",
     "LANG": "C.UTF-8",
 }
-LAUNCHER = """\
-import sys
-package = type(sys)("sagehouse")
-package.__path__ = [sys.argv.pop(1)]
-sys.modules["sagehouse"] = package
-from sagehouse.runtimes.process.supervisor import main
-main()
-"""
-"""Imports the supervisor without importing the control plane's own package."""
 
 
 class ProcessRuntime:
@@ -119,11 +111,9 @@ class ProcessRuntime:
             (state / ledger.LOCK).touch(mode=0o600)
             with suppress(FileExistsError):
                 os.mkfifo(state / ledger.CONTROL, 0o600)
-            package = Path(__file__).parents[2]
-            command = [self.interpreter, "-I", "-S", "-E", "-c", LAUNCHER, str(package), str(state)]
             with (state / ledger.ERRORS).open("ab") as errors:
                 subprocess.run(
-                    command,
+                    bare_command(self.interpreter, "supervisor", str(state)),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
