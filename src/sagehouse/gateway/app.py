@@ -29,6 +29,7 @@ from sagehouse.wire.protocol import parse, serialize
 AdminRoute: TypeAlias = Callable[[str, Mapping[str, Sequence[str]]], Awaitable[tuple[int, Document]]]
 """(HTTP method, query) -> (status, JSON document)."""
 ADMIN_PREFIX = "/_sagehouse/"
+PRESIGNED_QUERY = "x-sagehouse-query"
 BODY_LIMIT_BYTES = 64 * 1024 * 1024  # of a request that does not stream; InvokeEndpoint's own limit is 25 MB
 FORM_LIMIT_BYTES = 16 * 1024 * 1024
 
@@ -150,7 +151,9 @@ class Gateway:
         if not path.startswith(ADMIN_PREFIX):
             return
         route = self._admin.get(path.removeprefix(ADMIN_PREFIX))
-        if route is None:
+        if exchange.request.headers.get("sec-fetch-site") == "cross-site":
+            status, document = 403, {"message": "A page of another site may not ask the house's own routes."}
+        elif route is None:
             status, document = 404, {"message": f"There is no {path}; these are: {', '.join(sorted(self._admin))}."}
         else:
             status, document = await route(exchange.request.method, parse_query(exchange.request.query))
@@ -207,7 +210,7 @@ class Gateway:
             principal=caller.principal,
             request_id=exchange.request_id,
             now=self._clock.now(),
-            headers=exchange.request.headers,
+            headers=_headers_for_operations(exchange.request, target),
         )
 
     async def _run(self, exchange: Exchange) -> None:
@@ -233,6 +236,13 @@ def _target(exchange: Exchange) -> Target:
     if exchange.target is None:
         raise Invalid("The request names no operation.", code="UnknownOperationException")
     return exchange.target
+
+
+def _headers_for_operations(request: HttpRequest, target: Target) -> Mapping[str, str]:
+    """Return the request's headers; a presigned URL's query goes with them, for S3 judges when it runs out."""
+    if target.signature is not None and target.signature.is_presigned:
+        return {**request.headers, PRESIGNED_QUERY: request.query}
+    return request.headers
 
 
 def _is_s3(exchange: Exchange) -> bool:

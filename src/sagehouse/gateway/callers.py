@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from sagehouse.domain.access_keys import account_of
+
 ACCOUNT = "123456789012"
 ROLE = "SageMakerRole"
 SESSION = "session"
@@ -22,15 +24,14 @@ class Callers(Protocol):
 
 
 class AnyoneIsWelcome:
-    """Every key is accepted; an access key of 12 digits is the account, any other belongs to the default account."""
+    """Every key is accepted: one that names an account belongs to it, any other to the default account."""
 
     def __init__(self, *, account: str = ACCOUNT) -> None:
         self._default = self._caller(account)
 
     def __call__(self, access_key: str | None) -> Caller:
-        if access_key and len(access_key) == 12 and access_key.isascii() and access_key.isdigit():
-            return self._caller(access_key)
-        return self._default
+        account = account_of(access_key) if access_key else None
+        return self._caller(account) if account else self._default
 
     def _caller(self, account: str) -> Caller:
         return Caller(account=account, principal=f"arn:aws:sts::{account}:assumed-role/{ROLE}/{SESSION}")

@@ -108,7 +108,7 @@ _SERVICE_SPELLINGS = {
     ("iam", "SerializationException"): "MalformedInput",
     ("sts", "SerializationException"): "MalformedInput",
     ("s3", "InternalFailure"): "InternalError",
-    ("s3", "SerializationException"): "MalformedXML",
+    ("s3", "SerializationException"): "InvalidArgument",
     ("s3", "RequestEntityTooLarge"): "MaxMessageLengthExceeded",
 }
 

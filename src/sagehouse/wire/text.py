@@ -33,7 +33,7 @@ def read_text(shape: Shape, text: str) -> Any:
 
 
 def _no_value(shape: Shape, text: str) -> Invalid:
-    return Invalid(f"{text!r} is not a {shape.type} ({shape.name}).", code="InvalidArgument")
+    return Invalid(f"{text!r} is not a {shape.type} ({shape.name}).", code="SerializationException")
 
 
 def write_text(shape: Shape, value: Any, *, timestamp_format: str, fraction: str = "") -> str:

@@ -18,6 +18,7 @@ from sagehouse.wire.shapes import Shape
 from sagehouse.wire.timestamps import parse_timestamp
 
 _PATTERN_LIMIT = 65_536  # characters; a longer text already fails its maximum length, or has no pattern worth the time
+_S3_CODES = {"storageClass": "InvalidStorageClass", "locationConstraint": "InvalidLocationConstraint"}
 _LARGEST = sys.float_info.max
 
 
@@ -55,7 +56,7 @@ def _to_error(operation: Operation, found: list[Violation]) -> Invalid:
     types = [violation for violation in found if violation.kind == "type"]
     if types:
         text = "; ".join(f"{violation.text} at '{violation.path}'" for violation in types)
-        return Invalid(text, code="SerializationException" if operation.service.protocol == "json" else None)
+        return Invalid(text, code="SerializationException")
     unknown = [violation.path for violation in found if violation.kind == "unknown"]
     if unknown:
         names = ", ".join(f"'{path}'" for path in unknown)
@@ -68,7 +69,18 @@ def _to_error(operation: Operation, found: list[Violation]) -> Invalid:
         for violation in found
     ]
     noun = "error" if len(lines) == 1 else "errors"
-    return Invalid(f"{len(lines)} validation {noun} detected: {'; '.join(lines)}")
+    code = _s3_code(operation, found[0]) if operation.service.name == "s3" else None
+    return Invalid(f"{len(lines)} validation {noun} detected: {'; '.join(lines)}", code=code)
+
+
+def _s3_code(operation: Operation, first: Violation) -> str:
+    """Return S3's own word, which differs by what is wrong. Source: S3 API reference, list of error codes."""
+    top, _, _ = first.path.partition(".")
+    member = first.path.rpartition(".")[2]
+    if member in _S3_CODES:
+        return _S3_CODES[member]
+    payload = operation.input.payload if operation.input else None
+    return "MalformedXML" if payload and top == _camel(payload) else "InvalidArgument"
 
 
 def _check(service: Service, shape: Shape) -> Check:

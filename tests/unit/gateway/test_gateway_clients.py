@@ -192,7 +192,9 @@ def test_presigned_urls_say_who_signed_and_carry_their_headers(running, version)
     request = urllib.request.Request(url, data=b"hello", method="PUT", headers={"Content-Type": ""})
     with urllib.request.urlopen(request) as answer:
         assert answer.status == 200
-    assert running.shelf.calls[-1].account == "111122223333"
+    call = running.shelf.calls[-1]
+    assert call.account == "111122223333"
+    assert "Signature=" in call.headers["x-sagehouse-query"]
 
 
 def test_the_houses_own_routes_answer_json(running):
@@ -205,4 +207,9 @@ def test_the_houses_own_routes_answer_json(running):
     with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.urlopen(f"{running.url}/_sagehouse/nothing"):
         pass
     assert caught.value.code == 404
+    caught.value.close()
+    foreign = urllib.request.Request(f"{running.url}/_sagehouse/health", headers={"Sec-Fetch-Site": "cross-site"})
+    with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.urlopen(foreign):
+        pass
+    assert caught.value.code == 403
     caught.value.close()

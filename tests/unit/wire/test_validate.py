@@ -154,3 +154,23 @@ def test_a_recursive_shape_is_checked_all_the_way():
 def test_an_operation_without_input_takes_no_members():
     operation = MODELS.service("s3").operation("GetObject")
     assert "'nonsense'" in message(operation, {"Bucket": "b", "Key": "k", "nonsense": 1}).lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "code"),
+    [
+        ("PutObject", {"Bucket": "b", "Key": "k", "StorageClass": "CHEAP"}, "InvalidStorageClass"),
+        ("PutObject", {"Bucket": "b", "Key": "k", "ACL": "everyone"}, "InvalidArgument"),
+        ("PutObjectTagging", {"Bucket": "b", "Key": "k"}, "MalformedXML"),
+        ("PutObjectTagging", {"Bucket": "b", "Key": "k", "Tagging": {"TagSet": [{"Key": "a"}]}}, "MalformedXML"),
+        (
+            "CreateBucket",
+            {"Bucket": "b", "CreateBucketConfiguration": {"LocationConstraint": "mars-1"}},
+            "InvalidLocationConstraint",
+        ),
+    ],
+)
+def test_s3_has_words_of_its_own(name, document, code):
+    with pytest.raises(Invalid) as caught:
+        validate(MODELS.service("s3").operation(name), document)
+    assert caught.value.code == code
