@@ -23,7 +23,10 @@ def doctor(home: Path | None) -> None:
     directory = home_directory(home)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     findings = [_python(), _port(directory), _disk(directory)]
-    findings += [(finding.is_fine, finding.text, finding.fix) for finding in runtime_doctor(directory)]
+    objects = directory / "objects"
+    objects.mkdir(exist_ok=True)
+    found = runtime_doctor(directory / "jobs", linked=[objects])
+    findings += [(finding.is_fine or not finding.is_needed, finding.text, finding.fix) for finding in found]
     for is_fine, text, fix in findings:
         click.echo(f"{click.style('ok  ', fg='green') if is_fine else click.style('FIX ', fg='red')} {text}")
         if fix:

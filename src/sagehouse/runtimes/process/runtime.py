@@ -100,6 +100,19 @@ class ProcessRuntime:
             raise Conflict(f"Workload {handle.workload_id!r} still runs; stop it before it is forgotten.")
         await asyncio.to_thread(_remove, state)
 
+    async def kill_all(self, roots: Iterable[Path]) -> None:
+        """Kill every workload whose directory lies at most three levels below one of `roots`; return once all ended."""
+        found = await asyncio.to_thread(lambda: [state for root in roots for state in _ledgers(root)])
+        handles = [
+            Handle(runtime=NAME, workload_id=state.name, directory=str(state.parent.parent))
+            for state in found
+            if _is_alive(state)
+        ]
+        for handle in handles:
+            await self.stop(handle, grace_s=0)
+        for handle in handles:
+            await self.wait(handle)
+
     def _launch(self, workload: Workload, state: Path) -> None:
         """Start a supervisor unless the workload has had one. Whoever comes second, even meanwhile, changes nothing."""
         try:
@@ -126,6 +139,12 @@ class ProcessRuntime:
         except (OSError, subprocess.SubprocessError) as error:
             words = _last_words(state)
             raise Unavailable(f"Workload {workload.id!r} could not be started in {state}: {words or error}") from error
+
+
+def _ledgers(root: Path) -> Iterable[Path]:
+    """Yield the ledger of every workload below a directory, without looking into what workloads see."""
+    for depth in range(4):
+        yield from root.glob("/".join(["*"] * depth + [ledger.FOLDER, "*"]))
 
 
 def _state(handle: Handle) -> Path:

@@ -1,0 +1,62 @@
+"""What a house writes about itself into its data directory: who holds it, where it answers."""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import IO
+
+from sagehouse.activation import HOUSE_FILE
+from sagehouse.app.config import Config
+
+_LOCK_FILE = "house.lock"
+_PORT_FILE = "port"
+
+
+class Taken(Exception):
+    """Another process holds the data directory."""
+
+
+def hold(home: Path) -> IO[str]:
+    """Return the lock on a data directory, held until the file is closed; Taken if another process has it."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = (home / _LOCK_FILE).open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise Taken(f"Another house holds {home}; sagehouse status shows it.") from None
+    return lock
+
+
+def write_card(config: Config, *, url: str, port: int) -> None:
+    """Say that the house answers at `url` from now on."""
+    card = {"url": url, "pid": os.getpid(), "region": config.region, "account": config.account}
+    temporary = config.home / f"{HOUSE_FILE}.new"
+    temporary.write_text(json.dumps(card))
+    temporary.rename(config.home / HOUSE_FILE)
+    (config.home / _PORT_FILE).write_text(str(port))
+
+
+def last_port(home: Path) -> int | None:
+    """Return the port the last house of this directory had: jobs that still run know it."""
+    try:
+        return int((home / _PORT_FILE).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def remove_card(home: Path) -> None:
+    (home / HOUSE_FILE).unlink(missing_ok=True)
+
+
+def write_client_files(home: Path) -> None:
+    """Write the files the environment variables name: empty AWS configuration, an SDK without telemetry."""
+    aws, sagemaker = home / "aws", home / "sagemaker"
+    for directory in (aws, sagemaker):
+        directory.mkdir(parents=True, exist_ok=True)
+    for name in ("config", "credentials"):
+        (aws / name).touch()
+    (sagemaker / "config.yaml").write_text(
+        "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
+    )
