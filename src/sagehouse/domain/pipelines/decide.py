@@ -291,7 +291,9 @@ class _Turn:
         self.execution.running.discard(run.name)
         self.execution.retrying.discard(run.name)
         self._save(
-            replace(run, status=status, ended_at=self._end_time(run), reason=reason[:_MAX_REASON], retry_at=None, request={})
+            replace(
+                run, status=status, ended_at=self._end_time(run), reason=reason[:_MAX_REASON], retry_at=None, request={}
+            )
         )
         _unsuccessful(self.execution, run.name)
 
@@ -437,10 +439,11 @@ class _Turn:
     def _start(self, run: StepRun) -> ev.Start:
         """Return the creation of an attempt's child: its arguments, its name, and the marks that it is ours."""
         facts, step = self.execution.facts, self.execution.plan.definition.steps[run.name]
-        request = {**run.request, "Tags": with_tags(run.request, child_tags(facts, run.name))}
-        if step.type.name == "RegisterModel":
+        request = dict(run.request)
+        if step.type.name == "RegisterModel":  # versioned packages take no tags, their token is the mark
             request["ClientToken"] = client_token(facts, step, attempt=run.attempt)
         else:
+            request["Tags"] = with_tags(request, child_tags(facts, run.name))
             request[step.type.name_member] = run.child
         return ev.Start(run=run, request=request)
 

@@ -10,7 +10,6 @@ from sagehouse.kit.document import Document
 
 _MAX_NAME = 63
 """Characters of a job or model name. Source: the service model."""
-_MAX_TAGS = 50
 
 
 def child_name(facts: Facts, step: Step, *, attempt: int, prefix: object = None) -> str:
@@ -43,7 +42,7 @@ def child_tags(facts: Facts, step: str) -> list[Document]:
 
 def with_tags(request: Document, tags: list[Document]) -> list[Document]:
     """Return the request's own tags and these."""
-    return [*request.get("Tags", []), *tags][-_MAX_TAGS:]
+    return [*request.get("Tags", []), *tags]
 
 
 def iso_time(at: float) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+
 from sagehouse.domain.pipelines import records
 from sagehouse.domain.pipelines.checking import Plan, plan
 from sagehouse.domain.pipelines.definition import parse
