@@ -104,18 +104,17 @@ def test_a_memory_hog_ends_out_of_memory(tmp_path: Path, monkeypatch: pytest.Mon
     script = "import time; hog = []\nwhile True: hog.append(bytearray(b'x') * (8 << 20)); time.sleep(0.005)"
     job = a_python_job(tmp_path, script, memory_limit_bytes=100 * MIB)
     if watched:
-        without = "from sagehouse.runtimes.process import limits\nlimits.make_group = lambda name, **given: limits.Group(None, None)\n"
+        without = "limits.make_group = lambda name, **given: limits.Group(None, None)"
         monkeypatch.setattr("sagehouse.runtimes.process.launch.SOURCE", before_main(without))
     seen = run(job)
     assert (seen.reason, seen.exit_codes) == ("out_of_memory", {"algo-1": 137})
     assert str(100 * MIB) in seen.detail
 
 
-def before_main(statements: str) -> str:
-    """The source of a supervisor that first does something else."""
-    return launch.SOURCE.replace(
-        "from sagehouse.runtimes.process.{module}", statements + "from sagehouse.runtimes.process.{module}"
-    )
+def before_main(statement: str) -> str:
+    """The source of a supervisor that first does something else to `limits`."""
+    last = "from sagehouse.runtimes.process.{module}"
+    return launch.SOURCE.replace(last, f"from sagehouse.runtimes.process import limits\n{statement}\n{last}")
 
 
 def test_a_job_within_its_memory_is_left_alone(tmp_path: Path) -> None:
