@@ -78,20 +78,20 @@ async def _run(config: Config, listening: socket.socket) -> None:
         listener = Listener(gateway, listening, authority=authority, upstream=Upstream.from_environment(os.environ))
         write_card(config, url=url, port=port)
         _log.warning("event=up url=%s home=%s", url, config.home)
-        await _until_told_to_stop(household.run(), listener.run())
+        await _until_told_to_stop(household=household.run(), listener=listener.run())
     finally:
         remove_card(config.home)
         rooms.close()
 
 
-async def _until_told_to_stop(*works: Coroutine[None, None, None]) -> None:
+async def _until_told_to_stop(**works: Coroutine[None, None, None]) -> None:
     """Run the house's two halves until SIGTERM or SIGINT; an exception of either ends both and is raised."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopping.set)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work, name=work.__qualname__) for work in works]
+        tasks = [group.create_task(work, name=name) for name, work in works.items()]
         await stopping.wait()
         for task in tasks:
             task.cancel()
