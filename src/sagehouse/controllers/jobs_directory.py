@@ -9,6 +9,7 @@
 
 import asyncio
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,6 +84,17 @@ class JobDirectory:
 
 
 async def remove(path: Path) -> None:
-    """Remove a directory tree off the event loop; what resists (a file vanishing meanwhile) is left."""
+    """Remove a directory tree off the event loop, also one whose directories a script has closed to everybody."""
     if path.exists():
-        await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+        await asyncio.to_thread(_remove, path)
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        for directory, names, _ in os.walk(path):
+            for name in names:
+                inner = Path(directory) / name
+                if not inner.is_symlink():
+                    inner.chmod(0o700)  # before the walk goes down into it
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,14 +1,13 @@
 """What is left to see when a job's script has ended: its last words, its message, its metrics."""
 
-from collections.abc import Sequence
+import asyncio
 
 from sagehouse.controllers.jobs_directory import JobDirectory
 from sagehouse.controllers.jobs_workload import log_stream
 from sagehouse.domain.jobs.failure import MAX_CHARACTERS, last_words
-from sagehouse.domain.jobs.metrics import FinalMetric, Scanner
+from sagehouse.domain.jobs.metrics import FinalMetric, Scanner, latest
 from sagehouse.domain.jobs.outcome import Outcome
 from sagehouse.domain.jobs.spec import Spec
-from sagehouse.kit.document import Document
 from sagehouse.kit.errors import NotFound
 from sagehouse.ports.runtime import Observed
 from sagehouse.ports.streams import Scope, Streams
@@ -17,6 +16,8 @@ FAILURE = "/opt/ml/output/failure"
 MESSAGE = "/opt/ml/output/message"
 _TAIL_EVENTS = 200
 """Enough for the longest traceback worth quoting."""
+_SCAN_BYTES = 16 * 1024 * 1024
+"""A metric not told in the last so many bytes of a log is no final metric: jobs should not wait for the search."""
 _READ_BYTES = 4 * MAX_CHARACTERS
 """A character of UTF-8 has at most four."""
 
@@ -48,23 +49,30 @@ async def outcome_of(
     )
 
 
-async def final_metrics(
-    streams: Streams, *, scope: Scope, spec: Spec, definitions: Sequence[Document], created_at: float
-) -> tuple[FinalMetric, ...]:
-    """Return the last value of every metric in the logs of all hosts, read page by page."""
-    scanner = Scanner(definitions)
-    if scanner.is_idle:
-        return ()
-    for host in spec.cluster.hosts:
-        position = 0
-        while True:
-            stream = log_stream(spec.name, host, created_at)
-            page = await streams.read(scope, spec.log_group, stream, position=position)
-            scanner.read((event.timestamp_ms, event.message) for event in page.events)
-            if page.forward == position:
-                break
-            position = page.forward
-    return scanner.final()
+async def final_metrics(streams: Streams, *, scope: Scope, spec: Spec, created_at: float) -> tuple[FinalMetric, ...]:
+    """Return the last value of every metric of a job, looked for from the end of each host's log."""
+    found = []
+    for host in spec.cluster.hosts if spec.metric_definitions else ():
+        scanner = Scanner(spec.metric_definitions)
+        await _scan(scanner, streams, scope, spec.log_group, log_stream(spec.name, host, created_at))
+        found.append(scanner.found())
+    return latest(found, spec.metric_definitions)
+
+
+async def _scan(scanner: Scanner, streams: Streams, scope: Scope, group: str, stream: str) -> None:
+    position: int | None = None
+    end = -1
+    while not scanner.is_done and position != 0:
+        try:
+            page = await streams.read(scope, group, stream, position=position, backwards=True)
+        except NotFound:
+            return  # somebody deleted the log: no reason for the job to fail
+        end = page.forward if end < 0 else end
+        if not page.events or end - page.backward > _SCAN_BYTES:
+            return
+        lines = [(event.timestamp_ms, event.message) for event in reversed(page.events)]
+        await asyncio.to_thread(scanner.look_back, lines)
+        position = page.backward
 
 
 async def _last_words(streams: Streams, scope: Scope, group: str, stream: str) -> str:

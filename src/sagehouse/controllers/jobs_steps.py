@@ -108,13 +108,7 @@ class Steps:
         ports, spec = self._ports, self._spec
         collector = Collector(spec, self._directory, objects=ports.objects, archives=ports.archives, clock=ports.clock)
         await collector.collect(end)
-        return await final_metrics(
-            ports.streams,
-            scope=self._scope,
-            spec=spec,
-            definitions=spec.metric_definitions or self._image.metric_definitions,
-            created_at=self._created_at,
-        )
+        return await final_metrics(ports.streams, scope=self._scope, spec=spec, created_at=self._created_at)
 
     async def clean(self, handle: Handle | None) -> None:
         """Remove the job's directory, and what still runs in it."""

@@ -5,7 +5,8 @@ import errno
 
 import pytest
 from tests.fakes.runtime import Fate
-from tests.unit.controllers_jobs.world import World, a_processing_job, a_training_job
+from tests.unit.controllers_jobs.world import World
+from tests.unit.domain_jobs.documents import a_processing_job, a_training_job
 
 from sagehouse.kit.errors import Unavailable
 from sagehouse.ports.catalog import Key

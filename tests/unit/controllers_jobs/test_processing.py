@@ -5,7 +5,8 @@ import json
 
 import pytest
 from tests.fakes.runtime import Fate
-from tests.unit.controllers_jobs.world import BUCKET, World, a_processing_job, an_input, an_output
+from tests.unit.controllers_jobs.world import World
+from tests.unit.domain_jobs.documents import BUCKET, a_processing_job, an_input, an_output
 
 
 def splits(host) -> None:

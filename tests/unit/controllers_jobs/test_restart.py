@@ -7,7 +7,8 @@ import asyncio
 
 import pytest
 from tests.fakes.runtime import Fate
-from tests.unit.controllers_jobs.world import World, a_processing_job, a_training_job
+from tests.unit.controllers_jobs.world import World
+from tests.unit.domain_jobs.documents import a_processing_job, a_training_job
 
 MODEL = "out/job/output/model.tar.gz"
 
@@ -217,9 +218,6 @@ def test_what_a_kill_left_behind_is_swept_away_and_nothing_else(tmp_path):
             (jobs / name / "algo-1").mkdir(parents=True)
         world.build()
         async with world.running():
-            async with asyncio.timeout(5):
-                while len(list(jobs.iterdir())) > 2:
-                    await asyncio.sleep(0.01)
-        assert {path.name for path in jobs.iterdir()} == {kept.name, "transform-others"}
+            assert await world.until_directories(2) == [kept.name, "transform-others"]
 
     asyncio.run(scenario())

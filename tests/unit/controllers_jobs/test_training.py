@@ -5,7 +5,8 @@ import json
 
 import pytest
 from tests.fakes.runtime import Fate
-from tests.unit.controllers_jobs.world import BUCKET, SCOPE, World, a_channel, a_training_job
+from tests.unit.controllers_jobs.world import SCOPE, World
+from tests.unit.domain_jobs.documents import BUCKET, a_channel, a_training_job
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 OUT = "out/job/output/"
@@ -417,9 +418,7 @@ def test_the_directory_of_an_ended_job_is_gone(tmp_path):
         async with world.running():
             key = await world.create(a_training_job())
             await world.until_ended(key)
-            async with asyncio.timeout(5):
-                while list((tmp_path / "jobs").iterdir()):
-                    await asyncio.sleep(0.01)
+            assert await world.until_directories(0) == []
         assert world.runtime.runs == {}
 
     asyncio.run(scenario())

@@ -1,7 +1,7 @@
 """Metrics of a training job, found in its log by the regular expressions of its MetricDefinitions."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -25,7 +25,7 @@ class FinalMetric:
 
 
 class Scanner:
-    """Reads a log line by line and remembers each metric's last value.
+    """Reads a log backwards until it has each metric's last value.
 
     The first group of a definition's regular expression is the value; a match that is no number is passed over, and so
     is a definition whose expression Python cannot compile.
@@ -33,25 +33,36 @@ class Scanner:
     """
 
     def __init__(self, definitions: Sequence[Document]) -> None:
-        self._patterns = [(str(one["Name"]), pattern) for one in definitions if (pattern := _compiled(one["Regex"]))]
-        self._last: dict[str, FinalMetric] = {}
+        self._sought = {str(one["Name"]): pattern for one in definitions if (pattern := _compiled(one["Regex"]))}
+        self._found: dict[str, FinalMetric] = {}
 
     @property
-    def is_idle(self) -> bool:
-        """Whether no line can ever match."""
-        return not self._patterns
+    def is_done(self) -> bool:
+        """Whether nothing earlier can matter."""
+        return not self._sought
 
-    def read(self, lines: Iterable[tuple[int, str]]) -> None:
-        """Take (epoch ms, text) in the order they were written."""
+    def look_back(self, lines: Iterable[tuple[int, str]]) -> None:
+        """Take (epoch ms, text), the latest first."""
         for at_ms, text in lines:
-            for name, pattern in self._patterns:
+            for name, pattern in list(self._sought.items()):
                 value = _number(pattern.search(text))
                 if value is not None:
-                    self._last[name] = FinalMetric(name=name, value=value, at=at_ms / 1000)
+                    self._found[name] = FinalMetric(name=name, value=value, at=at_ms / 1000)
+                    del self._sought[name]
 
-    def final(self) -> tuple[FinalMetric, ...]:
-        """Return the last value of every metric seen, in the order of the definitions."""
-        return tuple(self._last[name] for name, _ in self._patterns if name in self._last)
+    def found(self) -> dict[str, FinalMetric]:
+        return self._found
+
+
+def latest(hosts: Iterable[Mapping[str, FinalMetric]], definitions: Sequence[Document]) -> tuple[FinalMetric, ...]:
+    """Return each metric's latest value among several hosts, in the order of the definitions."""
+    known = list(hosts)
+    final = []
+    for name in dict.fromkeys(str(one["Name"]) for one in definitions):
+        values = [found[name] for found in known if name in found]
+        if values:
+            final.append(max(values, key=lambda metric: metric.at))
+    return tuple(final)
 
 
 def _compiled(expression: str) -> re.Pattern[str] | None:

@@ -50,7 +50,7 @@ def read_manifest(text: str, *, uri: str) -> Manifest:
         entries = json.loads(text)
         prefix = S3Uri.parse(entries[0]["prefix"])
         names = [name for name in entries[1:] if isinstance(name, str)]
-    except (ValueError, LookupError, TypeError) as problem:
+    except (ValueError, LookupError, TypeError, Invalid) as problem:
         raise Invalid(f"The manifest {uri} is not a list that begins with an S3 prefix: {problem}.") from problem
     if len(names) != len(entries) - 1:
         raise Invalid(f"The manifest {uri} holds an entry that is no object name.")

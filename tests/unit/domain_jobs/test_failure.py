@@ -1,0 +1,45 @@
+"""Why a job failed: the words."""
+
+import pytest
+from tests.unit.domain_jobs.builders import an_outcome
+
+from sagehouse.domain.jobs.failure import last_words, script_failed
+from sagehouse.domain.jobs.outcome import Outcome, failure_of
+
+TRACEBACK = ["Traceback (most recent call last):", '  File "t.py", line 3, in <module>', "    fit()"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([*TRACEBACK, "ValueError: no column 'x'"], "ValueError: no column 'x'"),
+        (
+            [*TRACEBACK, "ValueError: first", "", "During handling ...:", "", *TRACEBACK, "KeyError: 'second'"],
+            "KeyError: 'second'",
+        ),
+        ([*TRACEBACK, "MemoryError", "cleaning up", "bye"], "MemoryError"),
+        (TRACEBACK, "fit()"),
+        (["#011Traceback", "a", "b", "c", "d", "e", ""], "b c d e"),
+        (["  usage: t.py [-h]", "t.py: error: no --x"], "usage: t.py [-h] t.py: error: no --x"),
+        ([], ""),
+    ],
+)
+def test_the_last_words_are_the_line_that_says_what_went_wrong(lines, words):
+    assert last_words(lines) == words
+
+
+def test_the_exit_code_and_the_log_are_told_however_long_the_failure_is():
+    reason = str(
+        script_failed(exit_code=7, failure="x" * 5000, last_words="", log="/aws/sagemaker/TrainingJobs job/algo-1-1")
+    )
+    assert len(reason) == 1024
+    assert reason.endswith("xx, exit code: 7. See the log: /aws/sagemaker/TrainingJobs job/algo-1-1")
+
+
+def test_a_script_without_a_word_still_gives_a_reason():
+    assert str(failure_of(an_outcome(9))) == "AlgorithmError: the script ended without a word, exit code: 9"
+
+
+def test_an_outcome_survives_its_document():
+    outcome = an_outcome(3, failure="f", last_words="w", log="l", exit_message="m", is_message_broken=True, detail="d")
+    assert Outcome.from_document(outcome.to_document()) == outcome
