@@ -1,0 +1,228 @@
+"""A model server: what a runtime runs so that a model answers on a unix socket. For endpoints and transforms."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from sagehouse.controllers.jobs_workload import TOOLKIT, environment_mounts, environment_spec
+from sagehouse.controllers.model_cache import ModelCache
+from sagehouse.domain.hosting.container import Container, container_of, definition_of
+from sagehouse.domain.instances import instance
+from sagehouse.domain.jobs.failure import last_words
+from sagehouse.images.image import Image
+from sagehouse.kit.arn import is_arn
+from sagehouse.kit.document import Document
+from sagehouse.kit.errors import Invalid, NotFound, SagehouseError
+from sagehouse.ports.archives import Archives
+from sagehouse.ports.catalog import Catalog, Key
+from sagehouse.ports.clock import Clock
+from sagehouse.ports.objects import Objects
+from sagehouse.ports.runtime import Environments, Handle, Host, Mount, Observed, Runtime, Workload
+from sagehouse.ports.serving import Serving
+from sagehouse.ports.streams import Scope, Streams
+
+_GIB = 1024**3
+_GRACE_S = 30.0
+"""Between SIGTERM and SIGKILL of a model server. Source: developer guide, "How containers serve inference requests"."""
+_FIRST_PING_S, _LONGEST_PAUSE_S, _GROWTH = 0.005, 0.25, 1.5
+_SOCKETS = "/run/sagehouse"
+"""Where a server sees the directory its socket is made in."""
+_TAIL_EVENTS = 200
+"""Log events that hold the longest traceback worth quoting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerPorts:
+    """What the controllers of model servers work with."""
+
+    catalog: Catalog
+    objects: Objects
+    streams: Streams
+    runtime: Runtime
+    environments: Environments
+    archives: Archives
+    serving: Serving
+    clock: Clock
+    directory: Path
+    """Every server has its own directory below. Short: unix socket paths are limited to 107 bytes."""
+    job_environment: Callable[[Key], Mapping[str, str]]
+    toolkit_mounts: Sequence[Mount]
+    resolve: Callable[[str], Image]
+    """`images.resolve`."""
+    models: ModelCache
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The directory of one server: run/ the runtime's own, ml/ its /opt/ml, s/ its sockets, model -> its model."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, directory: Path, instance_id: str) -> "Place":
+        return cls(directory / instance_id.removeprefix("i-")[:10])
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def model(self) -> Path:
+        return self.root / "model"
+
+    def socket(self, attempt: int) -> Path:
+        return self.root / "s" / str(attempt)
+
+    def prepare(self, model: Path) -> None:
+        for name in ("ml/model", "s"):
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        if not self.model.is_symlink():
+            self.model.symlink_to(os.path.relpath(model, self.root))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One attempt of one instance to serve a container."""
+
+    key: Key
+    """Of the endpoint or transform job it serves for."""
+    instance_id: str
+    attempt: int
+    container: Container
+    instance_type: str
+    log_group: str
+    log_stream: str
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """In addition to the container's own, which wins over the platform's but not over these."""
+
+    @property
+    def workload_id(self) -> str:
+        return f"{self.instance_id}-{self.attempt}"
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(account=self.key.account, region=self.key.region)
+
+
+async def container_for(catalog: Catalog, key: Key, model_name: str) -> Container:
+    """Return what a model of the account and region of `key` asks to be served; Invalid if it is not there."""
+    model = await catalog.get(Key(account=key.account, region=key.region, kind="Model", name=model_name))
+    if model is None:
+        arn = f"arn:aws:sagemaker:{key.region}:{key.account}:model/{model_name.lower()}"
+        raise Invalid(f'Could not find model "{arn}".')
+    definition = definition_of(model.document)
+    package: Document | None = None
+    if name := definition.get("ModelPackageName"):
+        found = await (
+            catalog.find(name)
+            if is_arn(name)
+            else catalog.get(Key(account=key.account, region=key.region, kind="ModelPackage", name=name))
+        )
+        if found is None:
+            raise Invalid(f"Could not find model package {name!r}.")
+        package = found.document
+    return container_of(
+        definition, package=package, is_network_isolated=bool(model.document.get("EnableNetworkIsolation"))
+    )
+
+
+async def build(server: Server, ports: ServerPorts) -> Workload:
+    """Return the server's workload, its environment and model ready; the same one whenever it is asked for.
+
+    Raises what resolving the image, building the environment or fetching the model raises.
+    """
+    image = ports.resolve(server.container.image)
+    environment = await ports.environments.ensure(environment_spec(image))
+    place = Place.of(ports.directory, server.instance_id)
+    if not place.model.is_dir():  # a server that is started again keeps its model, whatever happened in S3
+        place.model.unlink(missing_ok=True)
+        place.prepare(await ports.models.provide(server.container.artifact))
+        await _tell(environment.note, server, ports)
+    size = instance(server.instance_type)
+    host = Host(name="algo-1", log=ports.streams.file(server.scope, server.log_group, server.log_stream))
+    own = dict(server.container.environment)
+    chosen = own.pop("PYTHONPATH", None)
+    return Workload(
+        id=server.workload_id,
+        directory=place.run,
+        command=tuple(image.serve_command),
+        hosts=[host],
+        environment={
+            "PATH": f"{environment.path}/bin:/usr/local/bin:/usr/bin:/bin",
+            "HOME": "/root",
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            "SAGEHOUSE_FRAMEWORK": image.framework,
+            **ports.job_environment(server.key),
+            "AWS_REGION": server.key.region,
+            "AWS_DEFAULT_REGION": server.key.region,
+            **own,
+            **server.environment,
+            "PYTHONPATH": f"{chosen}:{TOOLKIT}" if chosen else TOOLKIT,
+            "SAGEHOUSE_SOCKET": f"{_SOCKETS}/{server.attempt}",
+        },
+        mounts=(
+            *environment_mounts(environment),
+            *ports.toolkit_mounts,
+            Mount(source=place.root / "ml", target="/opt/ml", access="write"),
+            Mount(source=place.model.resolve(), target="/opt/ml/model", access="overlay"),
+            Mount(source=place.root / "s", target=_SOCKETS, access="write"),
+        ),
+        is_network_isolated=server.container.is_network_isolated,
+        memory_limit_bytes=int(size.memory_gib * _GIB) if size else None,
+        stop_grace_s=_GRACE_S,
+    )
+
+
+async def _tell(note: str, server: Server, ports: ServerPorts) -> None:
+    """Say in the server's log how its environment differs from what its image names."""
+    if note:
+        ports.streams.file(server.scope, server.log_group, server.log_stream)
+        told = [(int(ports.clock.now() * 1000), note)]
+        await ports.streams.append(server.scope, server.log_group, server.log_stream, told)
+
+
+async def end_of(runtime: Runtime, handle: Handle) -> Observed:
+    """Return how a workload ended, once it has; one the runtime knows nothing of is lost."""
+    try:
+        return await runtime.wait(handle)
+    except SagehouseError as problem:
+        return Observed(is_running=False, reason="lost", detail=problem.message)
+
+
+async def await_ready(ports: ServerPorts, *, socket: Path, handle: Handle) -> Observed | None:
+    """Return None once the server answers its ping with 200; how it ended if that came first. Waits without limit."""
+    async with asyncio.TaskGroup() as group:
+        ended = group.create_task(end_of(ports.runtime, handle), name=f"end-of-{handle.workload_id}")
+        pause_s = _FIRST_PING_S
+        while not ended.done():
+            if await ports.serving.ping(socket):
+                ended.cancel()
+                return None
+            await ports.clock.sleep(pause_s)
+            pause_s = min(pause_s * _GROWTH, _LONGEST_PAUSE_S)
+    return ended.result()
+
+
+async def last_line(ports: ServerPorts, server: Server) -> str:
+    """Return the line of the server's log that says what went wrong; "" if there is none."""
+    try:
+        page = await ports.streams.read(
+            server.scope, server.log_group, server.log_stream, position=None, backwards=True, limit=_TAIL_EVENTS
+        )
+    except NotFound:
+        return ""
+    return last_words(event.message for event in page.events)
+
+
+async def put_out(ports: ServerPorts, handle: Handle, *, grace_s: float = _GRACE_S) -> None:
+    """End a server and let the runtime forget it; one that is not there is no error."""
+    try:
+        await ports.runtime.stop(handle, grace_s=grace_s)
+        await ports.runtime.wait(handle)
+        await ports.runtime.forget(handle)
+    except (NotFound, Invalid):
+        return
