@@ -1,0 +1,168 @@
+"""The environments, held to their contract, and what uv's adds to it. Packages are wheels made here: no network."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from tests.contract.environments import HERE, EnvironmentsContract, a_spec
+from tests.fakes.environments import FakeEnvironments
+
+from sagehouse.kit.errors import Unavailable
+from sagehouse.ports.runtime import Environments, EnvironmentSpec, Requirements
+from sagehouse.runtimes.environments import MARKER, UvEnvironments
+from sagehouse.runtimes.indexes import pip_settings, uv_environment, uv_options
+
+
+def a_wheel(folder: Path, name: str, version: str) -> None:
+    """A package with one module that knows its version and one command that prints it."""
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": f"version = {version!r}\ndef main(): print({name!r}, version)\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
+    }
+    record = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for path, text in {**files, f"{info}/RECORD": record}.items():
+            wheel.writestr(path, text)
+
+
+@pytest.fixture(autouse=True)
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only place packages come from."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    for name, version in (("anvil", "1.0"), ("anvil", "2.0"), ("pip", "99.0")):
+        a_wheel(folder, name, version)
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    return folder
+
+
+class TestFakeEnvironments(EnvironmentsContract):
+    def environments(self) -> Environments:
+        return FakeEnvironments(missing=["anvil==3.0"])
+
+
+class TestUvEnvironments(EnvironmentsContract):
+    @pytest.fixture(autouse=True)
+    def _root(self, tmp_path: Path) -> None:
+        self.root = tmp_path / "environments"
+
+    def environments(self) -> UvEnvironments:
+        return UvEnvironments(self.root)
+
+    def test_its_interpreter_and_commands_run_and_pip_is_among_them(self) -> None:
+        found = self.ensure(self.environments(), a_spec("anvil==2.0"))
+        said = [
+            subprocess.run([found.path / "bin" / name, *arguments], capture_output=True, text=True, check=True).stdout
+            for name, arguments in (
+                ("python", ["-c", "import anvil, sys; print(anvil.version, sys.prefix, sys.base_prefix)"]),
+                ("python3", ["-c", "import anvil; print(anvil.version)"]),
+                ("anvil", []),
+                ("pip", []),
+            )
+        ]
+        assert said == [f"2.0 {found.path} {found.base}\n", "2.0\n", "anvil 2.0\n", "pip 99.0\n"]
+        assert found.packages == {"anvil": "2.0", "pip": "99.0"}
+        assert (found.site_packages / "anvil.py").is_file()
+
+    def test_modules_are_compiled_once_for_all_jobs(self) -> None:
+        found = self.ensure(self.environments(), a_spec("anvil==2.0"))
+        assert list((found.site_packages / "__pycache__").glob("anvil.*.pyc"))
+
+    def test_a_warm_environment_costs_less_than_five_milliseconds(self, shop: Path) -> None:
+        environments = self.environments()
+        first = self.ensure(environments, a_spec("anvil==2.0"))
+        for wheel in shop.iterdir():
+            wheel.unlink()
+
+        async def again() -> float:
+            took = []
+            for _ in range(5):
+                before = time.perf_counter()
+                assert await environments.ensure(a_spec("anvil==2.0")) == first
+                took.append(time.perf_counter() - before)
+            return min(took)
+
+        assert asyncio.run(again()) < 0.005
+
+    def test_it_is_built_once_for_all_who_ask_at_once(self) -> None:
+        """In this process and in another."""
+
+        async def ask() -> list[Path]:
+            both = [UvEnvironments(self.root), UvEnvironments(self.root)]
+            found = await asyncio.gather(*(each.ensure(a_spec("anvil==2.0")) for each in both for _ in range(3)))
+            return [each.path / MARKER for each in found]
+
+        markers = asyncio.run(ask())
+        assert len(set(markers)) == 1
+        assert [path.name for path in self.root.iterdir() if path.name != "locks"] == [markers[0].parent.name]
+
+    def test_what_a_crash_left_half_built_is_built_anew(self) -> None:
+        environments = self.environments()
+        found = self.ensure(environments, a_spec("anvil==2.0"))
+        (found.path / MARKER).unlink()
+        (found.site_packages / "anvil.py").unlink()
+        (found.path / "rubbish").touch()
+        again = self.ensure(environments, a_spec("anvil==2.0"))
+        assert again == found
+        assert (again.site_packages / "anvil.py").exists()
+        assert not (again.path / "rubbish").exists()
+
+    def test_an_environment_whose_interpreter_has_left_the_machine_is_built_anew(self) -> None:
+        environments = self.environments()
+        found = self.ensure(environments, a_spec("anvil==2.0"))
+        found.python.unlink()
+        found.python.symlink_to("/gone/python")
+        assert self.ensure(environments, a_spec("anvil==2.0")).python.exists()
+
+    def test_strict_versions_refuse_the_nearest(self) -> None:
+        exact = Requirements(packages=["anvil==3.0"], pythons=HERE)
+        nearest = Requirements(packages=["anvil==2.0"], pythons=HERE, note="anvil 2.0 instead of 3.0")
+        spec = EnvironmentSpec(name="anvil", alternatives=[exact, nearest])
+        with pytest.raises(Unavailable, match=r"anvil==3\.0"):
+            self.ensure(UvEnvironments(self.root, is_strict=True), spec)
+
+    def test_an_interpreter_that_is_not_here_is_named_and_the_next_taken(self) -> None:
+        found = self.ensure(self.environments(), a_spec("anvil==2.0", pythons=["3.2", *HERE]))
+        assert found.packages["anvil"] == "2.0"
+        with pytest.raises(Unavailable, match=r"Python 3\.2: none on this machine"):
+            self.ensure(self.environments(), a_spec("anvil==2.0", pythons=["3.2"]))
+
+    def test_a_refusal_quotes_the_installer_and_leaves_nothing(self) -> None:
+        with pytest.raises(Unavailable, match=r"no version of anvil==3\.0"):
+            self.ensure(self.environments(), a_spec("anvil==3.0"))
+        assert [path.name for path in self.root.iterdir()] == ["locks"]
+
+
+def test_pips_configuration_is_put_to_uv(tmp_path: Path) -> None:
+    (tmp_path / ".config" / "pip").mkdir(parents=True)
+    text = (
+        "[global]\nindex-url = https://a/simple\nextra-index-url = https://b/simple\n  https://c/simple\ncert=/ca.pem\n"
+    )
+    (tmp_path / ".config" / "pip" / "pip.conf").write_text(text)
+    environ = {"HOME": str(tmp_path), "PIP_FIND_LINKS": "/w1 /w2", "PIP_INDEX_URL": "https://own/simple"}
+    settings = pip_settings({**environ, "XDG_CONFIG_DIRS": "/nonexistent"})
+    assert uv_options({name: value for name, value in settings.items() if name != "trusted-host"}) == [
+        *("--find-links", "/w1", "--find-links", "/w2", "--index-url", "https://own/simple"),
+        *("--extra-index-url", "https://b/simple", "--extra-index-url", "https://c/simple"),
+        *("--index-strategy", "unsafe-best-match"),
+    ]
+    assert uv_environment(settings, environ)["SSL_CERT_FILE"] == "/ca.pem"
+
+
+def test_without_any_configuration_uv_decides() -> None:
+    assert pip_settings({"PIP_CONFIG_FILE": os.devnull}) == {}
+    assert uv_options({}) == []
+    assert uv_environment({}, {"VIRTUAL_ENV": sys.prefix, "HOME": "/h"}) == {"HOME": "/h"}
