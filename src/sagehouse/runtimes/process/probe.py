@@ -7,7 +7,7 @@ import sys
 
 from sagehouse.runtimes.process import kernel
 from sagehouse.runtimes.process.host import Namespaces, start
-from sagehouse.runtimes.process.limits import Group, make_group
+from sagehouse.runtimes.process.limits import Group, make_group, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Probe in the directory that is the only argument."""
-    folder = sys.argv[1]
-    words = {"namespaces": _namespaces(folder), "memory": _memory()}
-    words["overlay"] = _overlay(folder) if words["namespaces"] in {"user", "root"} else "not tried"
+    words = {**_host(sys.argv[1]), "memory": _memory()}
     sys.stdout.write("".join(f"{subject}={word}\n" for subject, word in words.items()))
 
 
-def _namespaces(folder: str) -> str:
-    """Make a host whose init builds a root, and let it go before it runs anything."""
-    host: HostSpec = {"name": "probe", "log": "", "address": "", "mounts": [], "files": {}, "environment": {}}
+def _host(folder: str) -> dict[str, str]:
+    """Make a host whose init builds a root with an overlay in it, look at it, let it go before it runs anything."""
+    shared = f"{folder}/shared"
+    os.mkdir(shared)
+    host: HostSpec = {
+        "name": "probe",
+        "log": "",
+        "address": "",
+        "files": {},
+        "environment": {},
+        "mounts": [(shared, "/mnt/shared", "overlay")],
+    }
     spec: Spec = {
         "id": "probe",
         "command": ["true"],
@@ -40,33 +47,16 @@ def _namespaces(folder: str) -> str:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         started = start(spec, host, f"{folder}/host", hosts_file="", shared=Namespaces(), group=Group(None, None))
     except OSError as error:
-        return f"{error.filename or ''} {error.strerror}".strip()
+        return {"namespaces": f"{error.filename or ''} {error.strerror}".strip()}
     word = os.read(started.news, 4096).decode(errors="replace").strip()
     is_user = os.stat(f"/proc/{started.init}/ns/user").st_ino != os.stat("/proc/self/ns/user").st_ino
+    mounts = read(f"/proc/{started.init}/mountinfo")
     os.close(started.go)
     os.waitpid(started.init, 0)
     if word != "ready":
-        return word.removeprefix("error ") or "init died"
-    return "user" if is_user else "root"
-
-
-def _overlay(folder: str) -> str:
-    lower, upper, work, merged = (f"{folder}/{name}" for name in ("lower", "upper", "work", "merged"))
-    for path in (lower, upper, work, merged):
-        os.mkdir(path)
-    flags = kernel.NEWNS
-    try:
-        try:
-            kernel.unshare(flags | kernel.NEWUSER)
-        except OSError:
-            kernel.unshare(flags)
-        options = f"lowerdir={lower},upperdir={upper},workdir={work},userxattr"
-        kernel.mount("overlay", merged, "overlay", 0, options)
-        kernel.unmount(merged)
-    except OSError as error:
-        return error.strerror or repr(error)
-    os.chmod(f"{work}/work", 0o700)
-    return "yes"
+        return {"namespaces": word.removeprefix("error ") or "init died"}
+    overlay = "yes" if " /mnt/shared " in mounts and " - overlay " in mounts else "the kernel refused to mount one"
+    return {"namespaces": "user" if is_user else "root", "overlay": overlay}
 
 
 def _memory() -> str:
