@@ -292,7 +292,6 @@ def _remove(state: Path) -> None:
         for path in (state / ledger.GROUPS).read_text().splitlines():
             with suppress(OSError):
                 Path(path).rmdir()
-    with suppress(FileNotFoundError):
-        remove_tree(state)
+    remove_tree(state)
     with suppress(OSError):
         state.parent.rmdir()
