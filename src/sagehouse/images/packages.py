@@ -77,6 +77,7 @@ NUMPY_2_1 = (
 """Python 3.10 to 3.13."""
 NUMPY_2_3 = (
     "joblib==1.5.2",
+    "narwhals==2.28.0",
     "numpy==2.3.5",
     "pandas==2.3.3",
     "pyarrow==22.0.0",

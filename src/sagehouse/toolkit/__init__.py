@@ -1,0 +1,1 @@
+"""Runs inside jobs: the /opt/ml contract, training and the model server. Standard library only, Python 3.8+."""
