@@ -1,0 +1,75 @@
+"""`python -m sagehouse.toolkit.serve`: the command `serve` of a container, a model server in one process.
+
+Connections are threads; calls of the model are serialised, because AWS's containers give every worker process one
+request at a time and scripts are written for that. Pings are answered while a call runs.
+"""
+
+import os
+import sys
+import threading
+
+from sagehouse.toolkit import handlers
+from sagehouse.toolkit.defaults import defaults_of
+from sagehouse.toolkit.errors import ToolkitError
+from sagehouse.toolkit.http_server import Response, Server, listen
+from sagehouse.toolkit.log import say
+
+
+def service_of(framework):
+    """Return the service of the image: the user's script, or the built-in algorithm where there is none."""
+    if framework == "xgboost" and not handlers.has_script():
+        from importlib import import_module
+
+        return import_module("sagehouse.algorithms.xgboost.serve").AlgorithmService()
+    return handlers.script_service(defaults_of(framework))
+
+
+def answering(service):
+    """Return the function that answers requests for `service`."""
+    one_at_a_time = threading.Lock()
+
+    def handle(request):
+        if request.path == "/invocations":
+            if request.method != "POST":
+                return Response(405, b"POST /invocations")
+            with one_at_a_time:
+                try:
+                    return service.invoke(request)
+                except Exception as error:  # whatever the script raises is the answer to its caller
+                    return handlers.failed(error)
+        if request.path == "/ping":
+            return Response(200)
+        if request.path == "/execution-parameters":
+            try:
+                return service.execution_parameters() or Response(404, b"This model has no execution parameters.")
+            except Exception as error:  # as above
+                return handlers.failed(error)
+        return Response(404, b"GET /ping, POST /invocations or GET /execution-parameters.")
+
+    return handle
+
+
+def main():
+    """Load the model, then listen: whoever can connect is answered by a model that is ready."""
+    framework = os.environ.get("SAGEHOUSE_FRAMEWORK", "python")
+    workers = os.environ.get("SAGEMAKER_MODEL_SERVER_WORKERS")
+    if workers and workers != "1":
+        say("One process serves the model; SAGEMAKER_MODEL_SERVER_WORKERS=%s is not used" % workers, "WARNING")
+    try:
+        service = service_of(framework)
+    except ToolkitError as error:
+        say(str(error), "ERROR")
+        return 1
+    except Exception as error:  # the script's own error while it loads its model
+        handlers.failed(error)
+        say("The model could not be loaded: %s: %s" % (type(error).__name__, error), "ERROR")
+        return 1
+    server = Server(listen(), answering(service))
+    say("Model loaded, serving")
+    server.run()
+    say("Stopped serving")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
