@@ -23,7 +23,6 @@ MEMBERS: Mapping[str, Members] = {
     for table in (
         endpoint.MEMBERS,
         endpoint.UPDATE_MEMBERS,
-        endpoint.WEIGHTS_MEMBERS,
         endpoint_config.MEMBERS,
         model.MEMBERS,
         model_package.MEMBERS,

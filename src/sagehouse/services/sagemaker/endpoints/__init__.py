@@ -9,7 +9,6 @@ from sagehouse.services.sagemaker.endpoints.endpoint import (
     describe_endpoint,
     list_endpoints,
     update_endpoint,
-    update_endpoint_weights_and_capacities,
 )
 from sagehouse.services.sagemaker.endpoints.endpoint_config import (
     create_endpoint_config,
@@ -33,5 +32,4 @@ OPERATIONS: Mapping[str, Operation] = {
     "ListEndpoints": list_endpoints,
     "ListModels": list_models,
     "UpdateEndpoint": update_endpoint,
-    "UpdateEndpointWeightsAndCapacities": update_endpoint_weights_and_capacities,
 }

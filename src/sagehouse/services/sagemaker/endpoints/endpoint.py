@@ -1,11 +1,8 @@
 """Endpoints: what one should serve. The endpoints controller makes it so and moves it on.
 
 While Creating, `EndpointConfigName` is the configuration to bring up; while Updating, that of
-`PendingDeploymentSummary` is, and the controller takes the summary off when the update ends. The summary's
-`ProductionVariants` say how many instances (DesiredInstanceCount) and which weight are wished of each.
+`PendingDeploymentSummary` is, and the controller takes the summary off when the update ends.
 """
-
-from collections.abc import Sequence
 
 from sagehouse.domain.lifecycle import ENDPOINT
 from sagehouse.kit.document import Document
@@ -30,22 +27,13 @@ MEMBERS = Members(
 )
 UPDATE_MEMBERS = Members(
     operation="UpdateEndpoint",
-    honoured=frozenset(
-        {"EndpointName", "EndpointConfigName", "RetainAllVariantProperties", "ExcludeRetainedVariantProperties"}
-    ),
-    refused={"DeploymentConfig": _ALL_AT_ONCE, "RetainDeploymentConfig": _ALL_AT_ONCE},
-)
-WEIGHTS_MEMBERS = Members(
-    operation="UpdateEndpointWeightsAndCapacities",
-    honoured=frozenset(
-        {
-            "EndpointName",
-            "DesiredWeightsAndCapacities[].VariantName",
-            "DesiredWeightsAndCapacities[].DesiredWeight",
-            "DesiredWeightsAndCapacities[].DesiredInstanceCount",
-        }
-    ),
-    refused={"DesiredWeightsAndCapacities[].ServerlessUpdateConfig": "serverless variants are not served yet."},
+    honoured=frozenset({"EndpointName", "EndpointConfigName"}),
+    refused={
+        "RetainAllVariantProperties": "the new configuration says how many instances there are.",
+        "ExcludeRetainedVariantProperties": "it belongs to RetainAllVariantProperties.",
+        "DeploymentConfig": _ALL_AT_ONCE,
+        "RetainDeploymentConfig": _ALL_AT_ONCE,
+    },
 )
 
 KIND = Kind(
@@ -66,7 +54,7 @@ async def create_endpoint(house: House, call: Call, request: Document) -> Docume
     wished = {
         **request,
         "EndpointConfigName": config["EndpointConfigName"],
-        "ProductionVariants": _variants(config, current=()),
+        "ProductionVariants": _variants(config),
     }
     stored = await create(house, call, KIND, wished)
     return {"EndpointArn": stored.arn}
@@ -85,36 +73,16 @@ async def update_endpoint(house: House, call: Call, request: Document) -> Docume
     UPDATE_MEMBERS.refuse(request)
     await load(house, call, KIND, request["EndpointName"])
     config = await _config(house, call, request["EndpointConfigName"])
-    kept = _kept(request)
 
     def updating(stored: Stored) -> Document:
-        _require_settled(stored)
-        variants = _variants(config, current=stored.document["ProductionVariants"], kept=kept)
-        return _pending(call, stored.document, config["EndpointConfigName"], variants)
-
-    stored = await move(house, call, KIND, request["EndpointName"], updating, to="Updating")
-    return {"EndpointArn": stored.arn}
-
-
-async def update_endpoint_weights_and_capacities(house: House, call: Call, request: Document) -> Document:
-    """Ask for another number of instances, or another weight, of variants that are served."""
-    WEIGHTS_MEMBERS.refuse(request)
-
-    def updating(stored: Stored) -> Document:
-        _require_settled(stored)
-        variants = [_wished(variant) for variant in stored.document["ProductionVariants"]]
-        by_name = {variant["VariantName"]: variant for variant in variants}
-        for wish in request["DesiredWeightsAndCapacities"]:
-            if wish["VariantName"] not in by_name:
-                raise Invalid(
-                    f"Endpoint {stored.key.name!r} has no variant {wish['VariantName']!r}; it has {', '.join(by_name)}."
-                )
-            if wish.get("DesiredInstanceCount", 1) < 1:
-                raise Invalid(f"The DesiredInstanceCount of {wish['VariantName']!r} must be at least 1.")
-            if wish.get("DesiredWeight", 0.0) < 0:
-                raise Invalid(f"The DesiredWeight of {wish['VariantName']!r} must not be negative.")
-            by_name[wish["VariantName"]].update(wish)
-        return _pending(call, stored.document, stored.document["EndpointConfigName"], variants)
+        if stored.status not in {"InService", "Failed"}:
+            raise _in_progress(stored)
+        summary = {
+            "EndpointConfigName": config["EndpointConfigName"],
+            "ProductionVariants": _variants(config),
+            "StartTime": call.now,
+        }
+        return {**stored.document, "PendingDeploymentSummary": summary}
 
     stored = await move(house, call, KIND, request["EndpointName"], updating, to="Updating")
     return {"EndpointArn": stored.arn}
@@ -140,45 +108,18 @@ async def _config(house: House, call: Call, name: str) -> Document:
     return config.document
 
 
-def _variants(config: Document, *, current: Sequence[Document], kept: frozenset[str] = frozenset()) -> list[Document]:
-    """Return what is wished of a configuration's variants; properties to be kept come from the current ones."""
-    before = {variant["VariantName"]: variant for variant in current}
-    variants = []
-    for variant in config["ProductionVariants"]:
-        wished: Document = {
+def _variants(config: Document) -> list[Document]:
+    """Return what a configuration's variants are to become; nothing of them runs yet."""
+    return [
+        {
             "VariantName": variant["VariantName"],
             "DesiredWeight": variant["InitialVariantWeight"],
             "DesiredInstanceCount": variant["InitialInstanceCount"],
             "CurrentWeight": 0.0,
             "CurrentInstanceCount": 0,
         }
-        held = before.get(variant["VariantName"], {})
-        wished |= {member: held[member] for member in kept if member in held}
-        variants.append(wished)
-    return variants
-
-
-def _wished(variant: Document) -> Document:
-    members = ("VariantName", "DesiredWeight", "DesiredInstanceCount", "CurrentWeight", "CurrentInstanceCount")
-    return {member: variant[member] for member in members if member in variant}
-
-
-def _kept(request: Document) -> frozenset[str]:
-    """Return the variant properties an update leaves alone. Source: API reference, UpdateEndpoint."""
-    if not request.get("RetainAllVariantProperties"):
-        return frozenset()
-    excluded = {one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties") or ()}
-    return frozenset({"DesiredInstanceCount", "DesiredWeight"} - excluded)
-
-
-def _pending(call: Call, document: Document, config_name: str, variants: list[Document]) -> Document:
-    summary = {"EndpointConfigName": config_name, "ProductionVariants": variants, "StartTime": call.now}
-    return {**document, "PendingDeploymentSummary": summary}
-
-
-def _require_settled(stored: Stored) -> None:
-    if stored.status not in {"InService", "Failed"}:
-        raise _in_progress(stored)
+        for variant in config["ProductionVariants"]
+    ]
 
 
 def _in_progress(stored: Stored) -> Invalid:

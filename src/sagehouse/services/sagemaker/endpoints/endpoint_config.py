@@ -22,6 +22,7 @@ MEMBERS = Members(
             "ProductionVariants[].InitialVariantWeight",
             "ProductionVariants[].ContainerStartupHealthCheckTimeoutInSeconds",
             "DataCaptureConfig.EnableCapture",
+            "EnableNetworkIsolation",
             "Tags",
         }
     ),
@@ -57,7 +58,6 @@ MEMBERS = Members(
         "DataCaptureConfig.CaptureContentTypeHeader": "Capture is off.",
         "KmsKeyId": "The instances' disks are not encrypted.",
         "VpcConfig": "The endpoint has the network of this machine.",
-        "EnableNetworkIsolation": "The model's own EnableNetworkIsolation decides.",
         "MetricsConfig": "Metrics are not published.",
     },
 )
@@ -86,10 +86,8 @@ def _check_variant(variant: Document) -> None:
         )
     if not variant.get("InstanceType"):
         raise Invalid(f"ProductionVariants: {name!r} has no InstanceType.")
-    if variant.get("InitialInstanceCount", 0) < 1:
-        raise Invalid(f"ProductionVariants: the InitialInstanceCount of {name!r} must be at least 1.")
-    if variant.get("InitialVariantWeight", 1.0) < 0:
-        raise Invalid(f"ProductionVariants: the InitialVariantWeight of {name!r} must not be negative.")
+    if not variant.get("InitialInstanceCount"):
+        raise Invalid(f"ProductionVariants: {name!r} has no InitialInstanceCount.")
 
 
 def _prepare(_call: Call, document: Document) -> Document:

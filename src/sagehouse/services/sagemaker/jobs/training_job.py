@@ -157,8 +157,6 @@ def _check_channels(request: Document, groups: set[str]) -> None:
 def _check_stopping(request: Document) -> None:
     condition = request.get("StoppingCondition") or {}
     runtime_s = condition.get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_S)
-    if runtime_s < 1:
-        raise Invalid(f"StoppingCondition: MaxRuntimeInSeconds must be at least 1, not {runtime_s}.")
     if request.get("EnableManagedSpotTraining") and condition.get("MaxWaitTimeInSeconds", 0) < runtime_s:
         raise Invalid(
             "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
