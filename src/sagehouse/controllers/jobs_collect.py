@@ -29,7 +29,25 @@ class Collector:
         self._clock = clock
 
     async def collect(self, end: Phase) -> None:
-        """Store everything a job with this end leaves; raises Unfit when the bucket does not exist."""
+        """Store everything a job with this end leaves; raises Unfit when the bucket does not exist.
+
+        What it has made on the way is gone when it fails: on a full disk the catalog needs that room to say so.
+        """
+        try:
+            await self._collect(end)
+        finally:
+            await remove(self._directory.staged)
+
+    async def make_room(self, end: Phase) -> None:
+        """Remove what a job with this end does not store, which may be what has filled the disk."""
+        for output in self._spec.outputs:
+            if end not in output.ends:
+                for host in self._spec.cluster.hosts:
+                    found = self._directory.found(host, output.path)
+                    if found is not None:
+                        await remove(found)
+
+    async def _collect(self, end: Phase) -> None:
         for output in self._spec.outputs:
             if end in output.ends:
                 await self._store(output)
@@ -45,7 +63,7 @@ class Collector:
             return
         if not any(_has_files(source) for source in sources):
             return
-        staged = self._directory.staged / output.archive
+        staged = self._directory.staged / "packed" / output.archive
         await remove(staged)
         staged.mkdir(parents=True)
         whole = sources[0] if len(sources) == 1 else await self._merged(sources, output)
@@ -53,13 +71,21 @@ class Collector:
         await self._ingest(staged, output.uri.bucket, output.uri.key)
 
     def _sources(self, inside: str) -> list[Path]:
-        """Return where the hosts have it. A link a script put there instead of the directory is not followed."""
-        found = (self._directory.found(host, inside) for host in self._spec.cluster.hosts)
-        return [path for path in found if path is not None and path.is_dir()]
+        """Return where the hosts have it; Unfit when a script has put a link there, which is never followed."""
+        sources = []
+        for host in self._spec.cluster.hosts:
+            found = self._directory.found(host, inside)
+            if found is None and os.path.lexists(self._directory.path(host, inside)):
+                raise Unfit(
+                    refused(f"{inside} is not stored: the script has replaced it, or a directory above, by a link.")
+                )
+            if found is not None and found.is_dir():
+                sources.append(found)
+        return sources
 
     async def _merged(self, sources: Sequence[Path], output: Output) -> Path:
         """Return one tree of all hosts' files; where names are equal, the first host's."""
-        whole = self._directory.root / "merged" / output.archive
+        whole = self._directory.staged / "merged" / output.archive
         await remove(whole)
         for source in sources:
             await asyncio.to_thread(_link_tree, source, whole)

@@ -11,6 +11,7 @@ from typing import Any, assert_never
 
 from sagehouse.controllers.jobs_admission import Admission
 from sagehouse.controllers.jobs_ports import JobPorts
+from sagehouse.controllers.jobs_stage import Unfit
 from sagehouse.controllers.jobs_steps import Steps, reason_of
 from sagehouse.domain.jobs.decide import (
     Abandon,
@@ -228,7 +229,10 @@ class Driver:
         try:
             event = await step
         except Exception as problem:  # noqa: BLE001 - whatever breaks a step fails its own job, never the controller
-            _log.warning("job_broke arn=%s problem=%r", self._stored.arn, problem, exc_info=problem)
+            is_foreseen = isinstance(problem, Unfit | SagehouseError | OSError)
+            _log.warning(
+                "job_broke arn=%s problem=%r", self._stored.arn, problem, exc_info=None if is_foreseen else problem
+            )
             event = Broke(reason_of(problem))
         if event is not None:
             self._inbox.put_nowait(event)

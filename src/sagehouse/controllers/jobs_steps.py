@@ -15,7 +15,7 @@ from sagehouse.domain.jobs import processing, training
 from sagehouse.domain.jobs.failure import FailureReason, disk_full, internal, refused
 from sagehouse.domain.jobs.layout import layout_of
 from sagehouse.domain.jobs.metrics import FinalMetric
-from sagehouse.domain.jobs.outcome import Outcome
+from sagehouse.domain.jobs.outcome import Outcome, end_of
 from sagehouse.domain.jobs.phase import Phase
 from sagehouse.kit.errors import Invalid, NotFound, SagehouseError
 from sagehouse.ports.catalog import Stored
@@ -45,6 +45,9 @@ class Steps:
         self._image = ports.resolve(self._spec.image)
         root = ports.directory / workload_id(stored.key, self._created_at)
         self._directory = JobDirectory(root=root, layout=layout_of(self._spec))
+        self._collector = Collector(
+            self._spec, self._directory, objects=ports.objects, archives=ports.archives, clock=ports.clock
+        )
         self._environment: Environment | None = None
 
     async def equip(self) -> str:
@@ -76,8 +79,8 @@ class Steps:
         return await self._ports.runtime.start(workload)
 
     async def watch(self, handle: Handle) -> Outcome:
-        """Return how the workload ended, as soon as it did."""
-        return await outcome_of(
+        """Return how the workload ended, as soon as it did; what is not stored after such an end is gone by then."""
+        outcome = await outcome_of(
             await self._await_end(handle),
             spec=self._spec,
             directory=self._directory,
@@ -85,6 +88,8 @@ class Steps:
             scope=self._scope,
             created_at=self._created_at,
         )
+        await self._collector.make_room(end_of(outcome))
+        return outcome
 
     async def halt(self, handle: Handle) -> None:
         await self._ports.runtime.stop(handle)
@@ -105,10 +110,8 @@ class Steps:
 
     async def collect(self, end: Phase) -> tuple[FinalMetric, ...]:
         """Store what a job with this end leaves; return its metrics."""
-        ports, spec = self._ports, self._spec
-        collector = Collector(spec, self._directory, objects=ports.objects, archives=ports.archives, clock=ports.clock)
-        await collector.collect(end)
-        return await final_metrics(ports.streams, scope=self._scope, spec=spec, created_at=self._created_at)
+        await self._collector.collect(end)
+        return await final_metrics(self._ports.streams, scope=self._scope, spec=self._spec, created_at=self._created_at)
 
     async def clean(self, handle: Handle | None) -> None:
         """Remove the job's directory, and what still runs in it."""

@@ -181,6 +181,53 @@ def test_a_disk_full_while_outputs_are_stored_fails_the_job_and_says_so(tmp_path
     asyncio.run(scenario())
 
 
+def test_what_filled_the_disk_makes_room_before_the_end_is_stored(tmp_path):
+    """The catalog could not store that the disk was full, because the job's own files filled it."""
+
+    async def scenario():
+        full = Unavailable("The disk that holds the catalog is full.")
+        world = World(
+            tmp_path,
+            script=lambda host: host.write("/opt/ml/model/m", "huge"),
+            fate=Fate(exit_code=1, reason="disk_full"),
+        )
+        await world.put("data/train/a.csv")
+        through = world.catalog.write
+
+        async def write(*changes):
+            if list((tmp_path / "jobs").glob("*/algo-1/ml/model/m")):
+                raise full
+            return await through(*changes)
+
+        async with world.running():
+            key = await world.create(a_training_job())
+            await world.until_running(key)
+            world.catalog.write = write
+            document = await world.until_ended(key)
+        assert document["FailureReason"].startswith("ClientError: The disk is full")
+
+    asyncio.run(scenario())
+
+
+def test_an_archive_that_does_not_fit_makes_room_before_the_end_is_stored(tmp_path):
+    async def scenario():
+        world = World(tmp_path, script=lambda host: host.write("/opt/ml/model/m", "m"))
+        await world.put("data/train/a.csv")
+        failing(world.objects, "ingest", OSError(errno.ENOSPC, "No space left on device"))
+        stored_with = []
+        through = world.catalog.write
+
+        async def write(*changes):
+            stored_with.extend(tmp_path.glob("jobs/*/staged/packed/*/*") if changes[0].status == "Failed" else ())
+            return await through(*changes)
+
+        world.catalog.write = write
+        document = await world.run(a_training_job())
+        assert (document["TrainingJobStatus"], stored_with) == ("Failed", [])
+
+    asyncio.run(scenario())
+
+
 def test_a_catalog_that_cannot_write_for_a_while_only_delays_the_job(tmp_path):
     async def scenario():
         world = World(tmp_path)

@@ -104,6 +104,7 @@ def test_links_a_script_leaves_do_not_show_files_of_this_machine(tmp_path):
         world = World(tmp_path / "house", script=links)
         await world.put("code/pre.py")
         document = await world.run(a_processing_job())
+        assert document["FailureReason"].startswith("ClientError: /opt/ml/processing/train is not stored")
         assert "password" not in json.dumps(document)
         assert await world.keys("made/") == []
         assert (secret / "message").read_text() == "password"
