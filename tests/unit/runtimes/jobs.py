@@ -5,10 +5,14 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sagehouse.ports.runtime import Handle, Host, Mount, Observed, Workload
+from sagehouse.runtimes.process import launch
 from sagehouse.runtimes.process.runtime import ProcessRuntime
+
+if TYPE_CHECKING:
+    import pytest  # absent where jobs run as another user
 
 PYTHON = str(Path(os.path.realpath(sys.executable)))
 BASE = Mount(source=Path(sys.base_prefix), target=sys.base_prefix, access="read")
@@ -69,6 +73,13 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - another process cannot set an event
             await asyncio.sleep(0.005)
+
+
+def supervise_after(monkeypatch: "pytest.MonkeyPatch", statements: str) -> None:
+    """Let supervisors begin with these statements: a machine that lacks something, seen from inside."""
+    last = "from sagehouse.runtimes.process.{module}"
+    first = f"from sagehouse.runtimes.process import kernel, limits\n{statements}\n"
+    monkeypatch.setattr(launch, "SOURCE", launch.SOURCE.replace(last, first + last))
 
 
 def supervisor_of(handle: Handle) -> int:

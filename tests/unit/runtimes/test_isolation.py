@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.unit.runtimes.jobs import PYTHON, a_job, a_python_job, a_shell_job, output, run
+from tests.unit.runtimes.jobs import PYTHON, a_job, a_python_job, a_shell_job, output, run, supervise_after
 
 from sagehouse.ports.runtime import Host, Mount
 
@@ -130,6 +130,27 @@ def test_an_overlay_looks_writable_and_its_source_stays_as_it_is(tmp_path: Path)
     assert (seen.exit_codes, output(tmp_path / "job")) == ({"algo-1": 0}, "originalmore\nnew\n")
     assert (store.read_text(), [path.name for path in channel.iterdir()]) == ("original", ["data.csv"])
     assert store.stat().st_mode & 0o777 == (channel / "data.csv").stat().st_mode & 0o777 != 0o600
+
+
+def test_where_overlays_are_refused_a_copy_looks_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    supervise_after(monkeypatch, NO_OVERLAYS)
+    shared = tmp_path / "shared"
+    (shared / "deep").mkdir(parents=True)
+    (shared / "deep" / "file").write_text("original")
+    mount = Mount(source=shared, target="/data", access="overlay")
+    run(a_shell_job(tmp_path / "job", "cd /data/deep && cat file; echo x > file && cat file", mounts=(mount,)))
+    assert output(tmp_path / "job") == "originalx\n"
+    assert (shared / "deep" / "file").read_text() == "original"
+
+
+NO_OVERLAYS = """
+allowed = kernel.mount
+def mount(source, target, kind, flags=0, data=""):
+    if kind == "overlay":
+        raise OSError(22, "Invalid argument", "mount overlay")
+    allowed(source, target, kind, flags, data)
+kernel.mount = mount
+"""
 
 
 def test_a_file_may_be_an_overlay_too(tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.runtimes.jobs import a_shell_job, run
+from tests.unit.runtimes.jobs import a_shell_job, run, supervise_after
 
 import sagehouse
-from sagehouse.runtimes.process import launch
 from sagehouse.runtimes.process.doctor import doctor
 
 SOMEBODY = 54321
@@ -138,12 +137,7 @@ def test_without_user_namespaces_the_reason_says_how_to_get_them(home: Path) -> 
     assert "sysctl" in found[0]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can do without user namespaces")
-def test_root_does_without_user_namespaces_where_they_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refusing = """
-from sagehouse.runtimes.process import kernel
+NO_USER_NAMESPACES = """
 allowed = kernel.unshare
 def unshare(flags):
     if flags & kernel.NEWUSER:
@@ -151,8 +145,13 @@ def unshare(flags):
     allowed(flags)
 kernel.unshare = unshare
 """
-    last = "from sagehouse.runtimes.process.{module}"
-    monkeypatch.setattr(launch, "SOURCE", launch.SOURCE.replace(last, refusing + last))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can do without user namespaces")
+def test_root_does_without_user_namespaces_where_they_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervise_after(monkeypatch, NO_USER_NAMESPACES)
     attacks = (
         "touch /usr/x",
         "mount -t tmpfs none /mnt",

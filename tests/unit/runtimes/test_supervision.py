@@ -19,12 +19,12 @@ from tests.unit.runtimes.jobs import (
     output,
     printed,
     run,
+    supervise_after,
     supervisor_of,
     until,
 )
 
 from sagehouse.ports.runtime import Handle, Observed, Workload
-from sagehouse.runtimes.process import launch
 from sagehouse.runtimes.process.runtime import ProcessRuntime
 
 MIB = 1024 * 1024
@@ -104,17 +104,10 @@ def test_a_memory_hog_ends_out_of_memory(tmp_path: Path, monkeypatch: pytest.Mon
     script = "import time; hog = []\nwhile True: hog.append(bytearray(b'x') * (8 << 20)); time.sleep(0.005)"
     job = a_python_job(tmp_path, script, memory_limit_bytes=100 * MIB)
     if watched:
-        without = "limits.make_group = lambda name, **given: limits.Group(None, None)"
-        monkeypatch.setattr("sagehouse.runtimes.process.launch.SOURCE", before_main(without))
+        supervise_after(monkeypatch, "limits.make_group = lambda name, **given: limits.Group(None, None)")
     seen = run(job)
     assert (seen.reason, seen.exit_codes) == ("out_of_memory", {"algo-1": 137})
     assert str(100 * MIB) in seen.detail
-
-
-def before_main(statement: str) -> str:
-    """The source of a supervisor that first does something else to `limits`."""
-    last = "from sagehouse.runtimes.process.{module}"
-    return launch.SOURCE.replace(last, f"from sagehouse.runtimes.process import limits\n{statement}\n{last}")
 
 
 def test_a_job_within_its_memory_is_left_alone(tmp_path: Path) -> None:
@@ -183,7 +176,6 @@ import asyncio, os, signal, sys
 sys.path[:0] = {sys.path!r}
 from pathlib import PosixPath
 from sagehouse.ports.runtime import *
-from sagehouse.runtimes.process import launch
 from sagehouse.runtimes.process.runtime import ProcessRuntime
 asyncio.run(ProcessRuntime().start({described(job)}))
 os.kill(os.getpid(), signal.SIGKILL)

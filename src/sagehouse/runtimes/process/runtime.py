@@ -95,10 +95,9 @@ class ProcessRuntime:
 
     async def forget(self, handle: Handle) -> None:
         """Remove what the runtime kept; Conflict if the workload still runs."""
-        state = _state(handle)
-        if _is_alive(state):
+        if (await self.poll(handle)).is_running:
             raise Conflict(f"Workload {handle.workload_id!r} still runs; stop it before it is forgotten.")
-        await asyncio.to_thread(_remove, state)
+        await asyncio.to_thread(_remove, _state(handle))
 
     async def kill_all(self, roots: Iterable[Path]) -> None:
         """Kill every workload whose directory lies at most three levels below one of `roots`; return once all ended."""
