@@ -227,7 +227,12 @@ def _only(ends: tuple[int, int, int]) -> tuple[int, int, int]:
     high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 100) for end in ends]
     os.closerange(3, 100)
     low = tuple(os.dup2(end, number, inheritable=False) for number, end in enumerate(high, start=3))
-    os.closerange(6, os.sysconf("SC_OPEN_MAX"))
+    for descriptor in [int(name) for name in os.listdir("/proc/self/fd")]:
+        if descriptor >= 6:
+            try:
+                os.close(descriptor)
+            except OSError:
+                pass  # that of the listing itself
     null = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)

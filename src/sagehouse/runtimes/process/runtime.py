@@ -181,7 +181,7 @@ def _mounts(workload: Workload) -> Iterable[Mount]:
 def _spec(workload: Workload) -> "Spec":
     return {
         "id": workload.id,
-        "command": list(workload.command),
+        "command": [str(word) for word in workload.command],
         "hosts": [_host_spec(workload, host, number) for number, host in enumerate(workload.hosts)],
         "working_directory": workload.working_directory,
         "is_network_isolated": workload.is_network_isolated,
@@ -193,7 +193,7 @@ def _spec(workload: Workload) -> "Spec":
 
 
 def _host_spec(workload: Workload, host: Host, number: int) -> "HostSpec":
-    names = {"HOSTNAME": host.name}
+    environment = {**DEFAULT_ENVIRONMENT, "HOSTNAME": host.name, **workload.environment, **host.environment}
     return {
         "name": host.name,
         "log": str(host.log.absolute()),
@@ -202,7 +202,7 @@ def _host_spec(workload: Workload, host: Host, number: int) -> "HostSpec":
             (os.path.realpath(mount.source), mount.target, mount.access) for mount in (*workload.mounts, *host.mounts)
         ],
         "files": dict(host.files),
-        "environment": {**DEFAULT_ENVIRONMENT, **names, **workload.environment, **host.environment},
+        "environment": {str(name): str(value) for name, value in environment.items()},
     }
 
 
