@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from sagehouse.kit.errors import Invalid
+from sagehouse.kit.errors import Invalid, Unavailable
 from sagehouse.kit.page import Page
 from sagehouse.ports.catalog import Change, Insert, Key, Query, Replace, Stored, StoryLine
 from sagehouse.storage.catalog.apply import read
@@ -44,14 +44,7 @@ class SqliteCatalog:
         limit_bytes: int | None = None,
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        writing = _connect(path)
-        writing.execute("PRAGMA journal_mode = WAL")
-        writing.execute(f"PRAGMA synchronous = {synchronous}")
-        writing.execute("PRAGMA secure_delete = OFF")  # some builds zero freed pages: clear() would rewrite the file
-        migrate(writing)
-        if limit_bytes is not None:
-            page_bytes = writing.execute("PRAGMA page_size").fetchone()[0]
-            writing.execute(f"PRAGMA max_page_count = {max(1, limit_bytes // page_bytes)}")
+        writing = _open_for_writing(path, synchronous=synchronous, limit_bytes=limit_bytes)
         self._near = _connect(path)  # single rows, microseconds: read on the event loop itself
         self._far = _connect(path)  # lists: read on a thread of their own
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="catalog-reader")
@@ -125,6 +118,25 @@ class SqliteCatalog:
 
     async def _on_reader(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._reader, work)
+
+
+def _open_for_writing(path: Path, *, synchronous: str, limit_bytes: int | None) -> sqlite3.Connection:
+    """Return the writing connection to a database of the newest schema; Unavailable if it cannot be had."""
+    connection = _connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA secure_delete = OFF")  # some builds zero freed pages: clear() would rewrite the file
+        migrate(connection)
+        if limit_bytes is not None:
+            page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+            connection.execute(f"PRAGMA max_page_count = {max(1, limit_bytes // page_bytes)}")
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise Unavailable(f"The catalog {path} cannot be opened: {error}.") from error
+        raise
+    return connection
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from sagehouse.kit.errors import Invalid, SagehouseError, Unavailable
+from sagehouse.kit.errors import Invalid, Unavailable
 from sagehouse.ports.catalog import Change, Key
 from sagehouse.storage.catalog.apply import Row, apply
 
@@ -103,10 +103,13 @@ class Writer:
                     keys.append(key)
                 if row is not None:
                     rows.append(row)
-        except (SagehouseError, UnicodeEncodeError, OverflowError) as error:
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a write holds, the thread lives on for the others
             self._connection.execute("ROLLBACK TO one_write")
             self._connection.execute("RELEASE one_write")
-            told = error if isinstance(error, SagehouseError) else Invalid(f"This cannot be stored: {error}.")
+            is_bad_text = isinstance(error, UnicodeEncodeError | OverflowError)
+            told = Invalid(f"This cannot be stored: {error}.") if is_bad_text else error
             return _Outcome(write=write, rows=[], keys=[], error=told)
         self._connection.execute("RELEASE one_write")
         return _Outcome(write=write, rows=rows, keys=keys, error=None)

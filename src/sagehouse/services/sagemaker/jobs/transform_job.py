@@ -3,7 +3,6 @@
 from sagehouse.domain.lifecycle import TRANSFORM_JOB
 from sagehouse.domain.transform.plan import Plan
 from sagehouse.kit.document import Document
-from sagehouse.kit.errors import Invalid
 from sagehouse.ports.call import Call
 from sagehouse.ports.house import House
 from sagehouse.resources.kind import Kind
@@ -52,9 +51,6 @@ MEMBERS = Members(
 
 def _check(_call: Call, request: Document) -> None:
     MEMBERS.refuse(request)
-    count = request["TransformResources"]["InstanceCount"]
-    if count < 1:
-        raise Invalid(f"TransformResources: InstanceCount must be at least 1, not {count}.")
     Plan.from_document(request)  # what the controller could not do is refused now
 
 
