@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sagehouse.controllers.jobs_admission import Admission
-from sagehouse.controllers.jobs_directory import WORDS, remove, workload_id
+from sagehouse.controllers.jobs_directory import HEAP, WORDS, remove, workload_id
 from sagehouse.controllers.jobs_driver import Driver
 from sagehouse.controllers.jobs_ports import JobPorts
 from sagehouse.controllers.jobs_steps import reason_of
@@ -159,7 +159,8 @@ class JobsController:
     async def _sweep(self, unfinished: Sequence[Stored], leftovers: Sequence[Path]) -> None:
         """Remove the directories of jobs that ended while nobody was there to clean up."""
         kept = {workload_id(stored.key, stored.document["CreationTime"]) for stored in unfinished}
-        prefixes = tuple(f"{word}-" for word in WORDS.values())
+        words = [f"{word}-" for word in WORDS.values()]
+        prefixes = (*words, *(f"{HEAP}{word}" for word in words))
         for path in leftovers:
             if path.name.startswith(prefixes) and path.name not in kept:
                 await remove(path)

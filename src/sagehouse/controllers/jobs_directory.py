@@ -8,9 +8,9 @@
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from sagehouse.ports.catalog import Key
 from sagehouse.ports.runtime import Access, Mount
 
 WORDS = {"TrainingJob": "training", "ProcessingJob": "processing"}
+HEAP = ".removed-"
+"""Begins the name of a directory that is being removed."""
 _DIGEST = 12
 """Hexadecimal characters of the digest in a workload's name: 48 bits, for names that also carry the job's."""
 
@@ -84,17 +86,30 @@ class JobDirectory:
 
 
 async def remove(path: Path) -> None:
-    """Remove a directory tree off the event loop, also one whose directories a script has closed to everybody."""
+    """Remove a directory tree off the event loop, whatever a script has made of it; it is gone by name at once.
+
+    Neither closed directories nor depth beyond any path stop it: every directory is moved to the top of a heap beside
+    the tree before it is emptied. What an interrupted removal has left, the next one and the sweep remove.
+    """
     if path.exists():
         await asyncio.to_thread(_remove, path)
 
 
 def _remove(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)
-    if path.exists():
-        for directory, names, _ in os.walk(path):
-            for name in names:
-                inner = Path(directory) / name
-                if not inner.is_symlink():
-                    inner.chmod(0o700)  # before the walk goes down into it
-        shutil.rmtree(path, ignore_errors=True)
+    heap = path if path.name.startswith(HEAP) else path.with_name(f"{HEAP}{path.name}")
+    heap.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        if path != heap:
+            path.rename(heap / os.urandom(8).hex())
+    waiting = list(heap.iterdir())
+    while waiting:
+        directory = waiting.pop()
+        for entry in list(os.scandir(directory)):
+            if entry.is_dir(follow_symlinks=False):
+                below = Path(entry.path)
+                below.chmod(0o700)  # one without it can neither be moved nor emptied
+                waiting.append(below.rename(heap / os.urandom(8).hex()))
+            else:
+                Path(entry.path).unlink()
+        directory.rmdir()
+    heap.rmdir()

@@ -90,6 +90,9 @@ class Driver:
         try:
             self._steps = Steps(stored, self._ports)
         except SagehouseError as problem:
+            handle = self._job.handle
+            if handle is not None:  # it was known when it was started, and is no longer
+                await self._ports.runtime.stop(handle_from(handle), grace_s=0)
             await self.fail(reason_of(problem))
             return
         try:

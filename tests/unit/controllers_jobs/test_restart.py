@@ -10,6 +10,8 @@ from tests.fakes.runtime import Fate
 from tests.unit.controllers_jobs.world import World
 from tests.unit.domain_jobs.documents import a_processing_job, a_training_job
 
+from sagehouse.kit.errors import Invalid
+
 MODEL = "out/job/output/model.tar.gz"
 
 
@@ -214,10 +216,30 @@ def test_what_a_kill_left_behind_is_swept_away_and_nothing_else(tmp_path):
             key = await world.create(a_processing_job())
             await world.until_running(key)
         [kept] = jobs.iterdir()
-        for name in ("training-old-0123456789ab", "processing-old-0123456789ab", "transform-others"):
+        for name in ("training-old-0123456789ab", ".removed-processing-old-0123456789ab", "transform-others"):
             (jobs / name / "algo-1").mkdir(parents=True)
         world.build()
         async with world.running():
             assert await world.until_directories(2) == [kept.name, "transform-others"]
+
+    asyncio.run(scenario())
+
+
+def test_a_running_job_whose_image_is_no_longer_known_does_not_run_on(tmp_path):
+    def forgotten(uri):
+        raise Invalid(f"The image {uri!r} cannot be run here.")
+
+    async def scenario():
+        world = a_world(tmp_path, "house", fate=Fate(after_s=None))
+        await world.put("data/train/a.csv")
+        async with world.running():
+            key = await world.create(a_training_job())
+            await world.until_running(key)
+        world.resolve = forgotten
+        world.build()
+        async with world.running():
+            document = await world.until_ended(key)
+        assert document["FailureReason"].startswith("ClientError: The image")
+        assert len(world.runtime.stopped) == 1
 
     asyncio.run(scenario())

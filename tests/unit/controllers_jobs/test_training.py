@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 
 import pytest
 from tests.fakes.runtime import Fate
@@ -420,5 +421,31 @@ def test_the_directory_of_an_ended_job_is_gone(tmp_path):
             await world.until_ended(key)
             assert await world.until_directories(0) == []
         assert world.runtime.runs == {}
+
+    asyncio.run(scenario())
+
+
+def test_a_directory_no_path_can_name_is_removed_all_the_same(tmp_path):
+    """A script that nested two thousand directories broke the removal of its job's directory."""
+
+    def digs(host):
+        here = host.path("/opt/ml/output")
+        here.joinpath("closed").mkdir()
+        descriptor = os.open(here, os.O_RDONLY)
+        for _ in range(2000):
+            os.mkdir("deeper", dir_fd=descriptor)
+            below = os.open("deeper", os.O_RDONLY, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        os.close(descriptor)
+        here.joinpath("closed").chmod(0)
+
+    async def scenario():
+        world = a_world(tmp_path, script=digs)
+        await world.put("data/train/a.csv")
+        async with world.running():
+            key = await world.create(a_training_job())
+            assert (await world.until_ended(key))["TrainingJobStatus"] == "Completed"
+            assert await world.until_directories(0) == []
 
     asyncio.run(scenario())

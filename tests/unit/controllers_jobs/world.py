@@ -124,6 +124,7 @@ class World:
     image: AnImage = field(default_factory=AnImage)
     places: int | None = None
     load: float = 99.0
+    resolve: Callable[[str], AnImage] | None = None
 
     def __post_init__(self) -> None:
         self.clock = VirtualClock()
@@ -151,7 +152,7 @@ class World:
             directory=self.root / "jobs",
             job_environment=lambda key: {"AWS_ENDPOINT_URL": "http://house", "AWS_ACCESS_KEY_ID": key.account},
             toolkit_mounts=(),
-            resolve=lambda uri: self.image,
+            resolve=self.resolve or (lambda uri: self.image),
             places=self.places,
             load=lambda: self.load,
         )
