@@ -80,9 +80,7 @@ class CatalogStates(RuleBasedStateMachine):
     @rule(first=NAMES, second=NAMES)
     def insert_two_or_none(self, first: str, second: str) -> None:
         fits = first.lower() != second.lower() and not {first.lower(), second.lower()} & self.rows.keys()
-        changes = [
-            Insert(key=a_key(name), arn=an_arn(a_key(name)), document={"n": 0}, now=1.0) for name in (first, second)
-        ]
+        changes = [an_insert(name, document={"n": 0}) for name in (first, second)]
         assert self.refused(Conflict, *changes) != fits
         if fits:
             self.rows |= {name.lower(): Row(name, "", 1, 0, {}) for name in (first, second)}
