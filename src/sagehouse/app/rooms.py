@@ -13,8 +13,7 @@ from sagehouse.app.config import Config
 from sagehouse.controllers.endpoints import EndpointsController
 from sagehouse.controllers.jobs import JobsController
 from sagehouse.controllers.pipelines import PipelinesController
-
-# T from sagehouse.controllers.transforms import TransformsController
+from sagehouse.controllers.transforms import TransformsController
 from sagehouse.gateway.dispatcher import Dispatcher
 from sagehouse.ports.catalog import Key
 from sagehouse.ports.house import House
@@ -98,7 +97,7 @@ def build_rooms(config: Config, *, url: str) -> Rooms:
 
 def controllers_of(
     rooms: Rooms,
-) -> Sequence[JobsController | EndpointsController | PipelinesController]:
+) -> Sequence[JobsController | TransformsController | EndpointsController | PipelinesController]:
     """Return the loops of this house; whoever runs them also joins their wakes."""
     home = rooms.config.home
     mounts = _mounts(rooms.config)
@@ -139,6 +138,19 @@ def controllers_of(
     # T         job_environment=job_environment,
     # T         toolkit_mounts=mounts,
     # T     )
+    transforms = TransformsController(
+        catalog=rooms.catalog,
+        objects=rooms.objects,
+        streams=rooms.streams,
+        runtime=rooms.runtime,
+        environments=rooms.environments,
+        archives=rooms.archives,
+        serving=rooms.serving,
+        clock=rooms.clock,
+        directory=home / "run",
+        job_environment=job_environment,
+        toolkit_mounts=mounts,
+    )
     endpoints = EndpointsController(
         catalog=rooms.catalog,
         objects=rooms.objects,
@@ -152,7 +164,7 @@ def controllers_of(
         job_environment=job_environment,
         toolkit_mounts=mounts,
     )
-    return jobs, endpoints, pipelines
+    return jobs, transforms, endpoints, pipelines
 
 
 def _mounts(config: Config) -> Sequence[Mount]:
