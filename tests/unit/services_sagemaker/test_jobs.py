@@ -85,6 +85,18 @@ def test_built_in_algorithms_come_with_their_metrics() -> None:
     assert "validation:auc" in [definition["Name"] for definition in definitions]
 
 
+def test_hyperparameters_of_a_built_in_algorithm_are_judged_before_the_job_starts() -> None:
+    world = World()
+    request = changed(a_training_job("job"), "AlgorithmSpecification.TrainingImage", XGBOOST)
+    request["HyperParameters"] = {"num_round": "10", "eta": "7"}
+    with pytest.raises(Invalid, match="eta"):
+        world.ask("CreateTrainingJob", **request)
+    own_command = changed(request, "AlgorithmSpecification.ContainerEntrypoint", ["python", "x.py"])
+    world.ask("CreateTrainingJob", **own_command)
+    script = {**request, "TrainingJobName": "script", "HyperParameters": {"sagemaker_program": "t.py", "eta": "7"}}
+    world.ask("CreateTrainingJob", **script)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [

@@ -2,6 +2,7 @@
 
 import re
 
+from sagehouse.domain import hyperparameters
 from sagehouse.domain.jobs.training import spec_of
 from sagehouse.domain.lifecycle import TRAINING_JOB
 from sagehouse.kit.document import Document
@@ -132,6 +133,9 @@ def _check(_call: Call, request: Document) -> None:
         raise Invalid("ResourceConfig: the InstanceCount of every instance group must be at least 1.")
     _check_channels(request, {*values_at(resources, "InstanceGroups[].InstanceGroupName")})
     _check_stopping(request)
+    image = image_of(algorithm["TrainingImage"])
+    if not algorithm.get("ContainerEntrypoint"):
+        hyperparameters.check(image.algorithm, request.get("HyperParameters") or {})
     for definition in algorithm.get("MetricDefinitions") or ():
         try:
             re.compile(definition["Regex"])
