@@ -22,6 +22,7 @@ from sagehouse.wire.shapes import Shape
 from sagehouse.wire.xml_body import DECLARATION, escape, read_xml, write_element, write_members
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+_PARTIAL = 206  # the model knows only 200; what carries Content-Range is a part. Source: RFC 9110, section 15.3.7
 _FRACTION = ".000"  # S3's timestamps in XML: whole seconds written with milliseconds
 _ROOTS = {
     "CompleteMultipartUpload": "CompleteMultipartUploadResult",
@@ -59,7 +60,7 @@ def parse(operation: Operation, request: HttpRequest) -> Document:
 
 def serialize(operation: Operation, document: Document, request_id: str) -> HttpResponse:
     """Return the response; a streaming member goes out as it is, and brings its own content-type."""
-    status = status_of(operation, document)
+    status = _PARTIAL if "ContentRange" in document else status_of(operation, document)
     headers = write_headers(operation, document)
     body: Any = b""
     if not has_no_body(status) and operation.method != "HEAD":

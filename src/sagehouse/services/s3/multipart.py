@@ -7,7 +7,7 @@ from sagehouse.ports.house import House
 from sagehouse.ports.objects import ObjectInfo, Upload
 from sagehouse.services.s3 import metadata
 from sagehouse.services.s3.access import reach
-from sagehouse.services.s3.body import body_of
+from sagehouse.services.s3.body import body_of, check_length_is_said
 from sagehouse.services.s3.checksums import asked, kind_of_upload, stated_checksums
 from sagehouse.services.s3.checksums import members as checksum_members
 from sagehouse.services.s3.conditions import write_conditions
@@ -53,6 +53,7 @@ async def upload_part(house: House, call: Call, request: Document) -> Document:
     await reach(house, call, request)
     refuse(request, *ENCRYPTION_BY_CUSTOMER)
     check_part_number(request["PartNumber"])
+    check_length_is_said(call, request)
     refuse_too_large(request.get("ContentLength"))
     upload = await house.uploads.upload(request["Bucket"], request["Key"], request["UploadId"])
     said = asked(call, request)

@@ -8,7 +8,7 @@ from sagehouse.ports.objects import ObjectInfo
 from sagehouse.ports.stream import FileSlice
 from sagehouse.services.s3 import metadata
 from sagehouse.services.s3.access import reach
-from sagehouse.services.s3.body import body_of
+from sagehouse.services.s3.body import body_of, check_length_is_said
 from sagehouse.services.s3.checksums import DEFAULT, asked
 from sagehouse.services.s3.checksums import members as checksum_members
 from sagehouse.services.s3.conditions import byte_range, check_read, content_range, write_conditions
@@ -33,6 +33,7 @@ async def put_object(house: House, call: Call, request: Document) -> Document:
     refuse_acl(request)
     refuse_storage_class(request)
     refuse(request, *ENCRYPTION_BY_CUSTOMER, *LOCKING, "WriteOffsetBytes", "SSEKMSEncryptionContext")
+    check_length_is_said(call, request)
     refuse_too_large(request.get("ContentLength"))
     said = asked(call, request)
     if_match, if_none_match = write_conditions(request)
