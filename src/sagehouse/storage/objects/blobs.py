@@ -20,6 +20,7 @@ from typing import Literal
 
 from sagehouse.kit.errors import Conflict, Invalid, Unavailable
 from sagehouse.storage.objects.checksums import Digests
+from sagehouse.storage.objects.space import punch_hole
 
 Durability = Literal["process", "power"]
 
@@ -140,6 +141,14 @@ class Draft:
         with self._lock:
             self._is_revoked = True
             self._close()
+
+    def vacate(self) -> None:
+        """Never write again, and give back the room of the slot, unless it was revoked: then it is not ours."""
+        if self._is_revoked:
+            return
+        self.revoke()
+        if self._limit:
+            punch_hole(self._blobs.path(self.blob), self.start, self._limit)
 
     def discard(self) -> None:
         """Never write again, and remove the file."""

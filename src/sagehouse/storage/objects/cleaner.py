@@ -40,7 +40,7 @@ class Cleaner:
         self._thread.join()
 
     def _run(self) -> None:
-        duties: list[Callable[[], int]] = [self.sweep, self.collect]
+        duties: list[Callable[[], object]] = [self.sweep, self.collect, self._index.reserve.hold]
         while not self._is_closing:
             for duty in duties:
                 try:

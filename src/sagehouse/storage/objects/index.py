@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from sagehouse.kit.errors import Unavailable
 from sagehouse.storage.objects.schema import TABLES, connect
+from sagehouse.storage.objects.space import Reserve
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -44,6 +45,8 @@ class Index:
         self._is_power_safe = is_power_safe
         self._writing = self._connect()
         self._writing.executescript(TABLES)
+        self.reserve = Reserve(path.with_name("reserve"))
+        self.reserve.hold()
         self._queue: SimpleQueue[_Write[Any] | None] = SimpleQueue()
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
@@ -131,6 +134,8 @@ class Index:
                 self._writing.execute("ROLLBACK")
             if len(group) > 1:
                 return [self._commit([write])[0] for write in group]
+            if error.sqlite_errorname == "SQLITE_FULL" and self.reserve.release():
+                return self._commit(group)
             return [unavailable(error)]
         return results
 

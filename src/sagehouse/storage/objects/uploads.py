@@ -223,7 +223,11 @@ class UploadStore:
             is_taken=before is not None and before.blob == pending.blob,
         ) as slot:
             if slot is not None:
-                await fill(slot)
+                try:
+                    await fill(slot)
+                except BaseException:
+                    slot.vacate()
+                    raise
                 return await self._save_part(bucket, key, upload_id, _finished(slot, number, now), undo=_nothing)
         with self._open_draft(digests) as draft:
             await fill(draft)
