@@ -14,6 +14,7 @@ from sagehouse.controllers.model_server import (
     await_ready,
     build,
     end_of,
+    find,
     last_line,
     put_out,
 )
@@ -149,25 +150,20 @@ class Replicas:
 
     async def _put_out(self, deployment: Deployment, replica: Replica, *, grace_s: float) -> None:
         place = Place.of(self._ports.directory, replica.instance_id)
-        handle = await self._handle(deployment, replica, place)
+        handle = await self._handle(deployment, replica)
         if handle is not None:
             await put_out(self._ports, handle, grace_s=grace_s)
         self._handles.pop(replica.workload_id, None)
         await asyncio.to_thread(shutil.rmtree, place.root, ignore_errors=True)
 
-    async def _handle(self, deployment: Deployment, replica: Replica, place: Place) -> Handle | None:
+    async def _handle(self, deployment: Deployment, replica: Replica) -> Handle | None:
         if (launch := self._launches.get(replica.workload_id)) is not None:
             await asyncio.wait([launch])
             return launch.result() if not launch.exception() else None
         if replica.handle is not None:
             return handle_from(replica.handle)
-        if (known := self._handles.get(replica.workload_id)) is not None or not place.run.exists():
-            return known
-        try:  # started by a control plane that was killed before it could say so: starting again finds it
-            return await self._ports.runtime.start(await build(self._server(deployment, replica), self._ports))
-        except (SagehouseError, OSError) as problem:
-            _log.warning("replica_not_found endpoint=%s id=%s: %s", self._key.name, replica.workload_id, problem)
-            return None
+        known = self._handles.get(replica.workload_id)
+        return known if known is not None else await find(self._ports, self._server(deployment, replica))
 
     async def forget_attempt(self, replica: Replica) -> None:
         """Let the runtime forget an attempt that has ended, before the next one."""

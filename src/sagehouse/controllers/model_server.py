@@ -1,6 +1,7 @@
 """A model server: what a runtime runs so that a model answers on a unix socket. For endpoints and transforms."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from sagehouse.ports.runtime import Environments, Handle, Host, Mount, Observed,
 from sagehouse.ports.serving import Serving
 from sagehouse.ports.streams import Scope, Streams
 
+_log = logging.getLogger(__name__)
 _GIB = 1024**3
 _GRACE_S = 30.0
 """Between SIGTERM and SIGKILL of a model server. Source: developer guide, "How containers serve inference requests"."""
@@ -216,6 +218,20 @@ async def last_line(ports: ServerPorts, server: Server) -> str:
     except NotFound:
         return ""
     return last_words(event.message for event in page.events)
+
+
+async def find(ports: ServerPorts, server: Server) -> Handle | None:
+    """Return the handle of a server that may have been started by one who was killed before he could say so.
+
+    Starting it again finds it, for equal ids are one workload.
+    """
+    if not Place.of(ports.directory, server.instance_id).run.exists():
+        return None
+    try:
+        return await ports.runtime.start(await build(server, ports))
+    except (SagehouseError, OSError) as problem:
+        _log.warning("server_not_found id=%s problem=%s", server.workload_id, problem)
+        return None
 
 
 async def put_out(ports: ServerPorts, handle: Handle, *, grace_s: float = _GRACE_S) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import io
 import itertools
+import re
 import tarfile
 from collections.abc import Callable
 from contextlib import asynccontextmanager
@@ -50,9 +51,9 @@ class LeapingClock:
 
     async def flow(self) -> None:
         while True:
-            for _ in range(40):
+            for _ in range(20):
                 await asyncio.sleep(0)
-            await asyncio.sleep(0.0005)  # threads that remove and unpack files are real
+            await asyncio.sleep(0.0002)  # threads that remove and unpack files are real
             while self._sleepers:
                 at, _, woken = heapq.heappop(self._sleepers)
                 if not woken.done():
@@ -108,6 +109,8 @@ class Ground:
     model: Callable[[Workload], Model | None] = lambda workload: lambda asked: answer(200, b"ok")
     fate: Callable[[Workload], Fate] = lambda workload: Fate(after_s=None)
     last_words: str = ""
+    parameters: bytes = b""
+    """What servers say at /execution-parameters; without it they know no such path."""
     started: list[Workload] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -161,6 +164,8 @@ class Ground:
                 raise Unavailable("gone", code="Unreachable")
             if asked.path == "/ping":
                 return answer(200 if model else 503)
+            if asked.path == "/execution-parameters":
+                return answer(200, self.parameters) if self.parameters else answer(404)
             assert model is not None
             return model(asked)
 
@@ -188,7 +193,8 @@ class Ground:
 
     async def store(self, kind: str, name: str, document: Document, *, status: str = "") -> Key:
         key = Key(account=ACCOUNT, region=REGION, kind=kind, name=name)
-        arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{kind.lower()}/{name.lower()}"
+        noun = re.sub("(?<=[a-z])(?=[A-Z])", "-", kind).lower()
+        arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{noun}/{name.lower()}"
         await self.catalog.write(Insert(key=key, arn=arn, document=document, now=self.clock.now(), status=status))
         return key
 

@@ -68,7 +68,8 @@ class _Whole:
         return iter(())
 
     def finish(self) -> Iterator[Payload]:
-        yield Payload(data=bytes(self._data), first_record=1)
+        if self._data:
+            yield Payload(data=bytes(self._data), first_record=1)
 
 
 class _Lines:

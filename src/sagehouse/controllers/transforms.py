@@ -1,0 +1,127 @@
+"""The transforms controller: brings every batch transform job to its end.
+
+`transforms_job.py` drives one job, `transforms_file.py` puts one file through a model; how files are cut, joined and
+named is decided in `domain.transform`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from sagehouse.controllers.model_cache import ModelCache
+from sagehouse.controllers.model_server import ServerPorts
+from sagehouse.controllers.transforms_job import TransformJob
+from sagehouse.domain.lifecycle import TRANSFORM_JOB
+from sagehouse.images import resolve as resolve_image
+from sagehouse.images.image import Image
+from sagehouse.ports.archives import Archives
+from sagehouse.ports.catalog import Catalog, Key
+from sagehouse.ports.clock import Clock
+from sagehouse.ports.objects import Objects
+from sagehouse.ports.runtime import Environments, Mount, Runtime
+from sagehouse.ports.serving import Serving
+from sagehouse.ports.streams import Streams
+
+_log = logging.getLogger(__name__)
+_ATTEMPTS = 3
+"""Times a job's driving may go wrong in a way nobody foresaw before the job fails."""
+_RETRY_S = 1.0
+
+PlaceOf: TypeAlias = tuple[str, str, str]
+
+
+class TransformsController:
+    """On start it takes up every job that has not ended: its servers are found again, finished files stay finished."""
+
+    kinds: tuple[str, ...] = (TRANSFORM_JOB.kind,)
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        objects: Objects,
+        streams: Streams,
+        runtime: Runtime,
+        environments: Environments,
+        archives: Archives,
+        serving: Serving,
+        clock: Clock,
+        directory: Path,
+        job_environment: Callable[[Key], Mapping[str, str]],
+        toolkit_mounts: Sequence[Mount],
+        resolve: Callable[[str], Image] = resolve_image,
+    ) -> None:
+        self._ports = ServerPorts(
+            catalog=catalog,
+            objects=objects,
+            streams=streams,
+            runtime=runtime,
+            environments=environments,
+            archives=archives,
+            serving=serving,
+            clock=clock,
+            directory=directory,
+            job_environment=job_environment,
+            toolkit_mounts=toolkit_mounts,
+            resolve=resolve,
+            models=ModelCache(objects=objects, archives=archives, directory=directory / "models"),
+        )
+        self._jobs: dict[PlaceOf, TransformJob] = {}
+        self._woken: dict[PlaceOf, Key] = {}
+        self._bell = asyncio.Event()
+
+    def wake(self, key: Key) -> None:
+        """Look at a job soon; keys of other kinds are not ours and ignored."""
+        if key.kind in self.kinds:
+            self._woken[_place(key)] = key
+            self._bell.set()
+
+    async def run(self) -> None:
+        """Drive jobs until cancelled. Their servers then live on, and are found by the next `run`."""
+        for stored in await self._ports.catalog.with_status(TRANSFORM_JOB.kind, TRANSFORM_JOB.unfinished):
+            self.wake(stored.key)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._bell.wait()
+                self._bell.clear()
+                woken, self._woken = self._woken, {}
+                for key in woken.values():
+                    self._attend(group, key)
+
+    def _attend(self, group: asyncio.TaskGroup, key: Key) -> None:
+        job = self._jobs.get(_place(key))
+        if job is not None:
+            job.notice()
+            return
+        job = self._jobs[_place(key)] = TransformJob(key, ports=self._ports)
+        group.create_task(self._keep(job), name=f"transform-job-{key.name}")
+
+    async def _keep(self, job: TransformJob) -> None:
+        """See one job through, whatever goes wrong with it."""
+        try:
+            for attempt in range(1, _ATTEMPTS + 1):
+                try:
+                    await job.run()
+                except Exception as problem:  # noqa: BLE001 - a fault in driving one job must not end the others'
+                    _log.exception("transform_broke name=%s", job.key.name)
+                    if attempt == _ATTEMPTS:
+                        await job.fail(_innermost(problem))
+                    await self._ports.clock.sleep(_RETRY_S)
+                else:
+                    return
+        finally:
+            del self._jobs[_place(job.key)]
+            if job.has_unread:
+                self.wake(job.key)
+
+
+def _place(key: Key) -> PlaceOf:
+    return key.account, key.region, key.name.lower()
+
+
+def _innermost(problem: BaseException) -> BaseException:
+    while isinstance(problem, BaseExceptionGroup):
+        problem = problem.exceptions[0]
+    return problem
