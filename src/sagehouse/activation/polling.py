@@ -77,4 +77,4 @@ def install(url: str) -> None:
         else:
             _real_sleep(seconds)
 
-    time.sleep = sleep
+    time.sleep = sleep  # type: ignore[assignment]  # typeshed also allows objects with __index__
