@@ -16,18 +16,17 @@ _NEW = ("scikit-learn==1.5.2", *sets.NUMPY_2_1)
 
 
 def _before_2_1(version: str, *, named: str = "") -> Sequence[Requirements]:
-    """Return XGBoost `version` on every Python but 3.13, whose numpy it does not know."""
+    """Return XGBoost `version`; Python 3.13 has only numpy 2, which XGBoost knows from 1.7 on."""
     note = f"XGBoost {version} instead of {named}, which has no wheel for a Python of this machine" if named else ""
-    late = (
-        f"XGBoost 2.1.4, which reads older models, instead of {named or version}, which has no wheel for a Python of "
-        "this machine"
-    )
     exact = f"xgboost=={version}"
-    return (
+    known = (
         Requirements(packages=sets.scientific(exact, *_OLD), pythons=("3.9", "3.10", "3.8", "3.11"), note=note),
         Requirements(packages=sets.scientific(exact, *_MIDDLE), pythons=("3.12",), note=note),
-        Requirements(packages=sets.scientific("xgboost-cpu==2.1.4", *_NEW), pythons=("3.13",), note=late),
     )
+    if version.startswith("1.7"):
+        return (*known, Requirements(packages=sets.scientific(exact, *_NEW), pythons=("3.13",)))
+    late = f"XGBoost 1.7.6, which reads older models, instead of {named or version}, which does not know numpy 2"
+    return (*known, Requirements(packages=sets.scientific("xgboost==1.7.6", *_NEW), pythons=("3.13",), note=late))
 
 
 ENVIRONMENTS: Mapping[str, Sequence[Requirements]] = MappingProxyType(

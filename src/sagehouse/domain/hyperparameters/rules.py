@@ -48,7 +48,7 @@ def _nothing(_: Value, __: Mapping[str, Value]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hyperparameter:
-    """One hyperparameter. `parse` raises ValueError on text that is no value; `fault` says what is wrong with a value."""
+    """One hyperparameter. `parse` raises ValueError on what is no value; `fault` says what is wrong with a value."""
 
     name: str
     parse: Callable[[str], Value]
@@ -145,7 +145,7 @@ class Hyperparameters:
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def problem(self, hyperparameters: Mapping[str, str]) -> str:
-        """Return what the algorithm would refuse first: missing, unknown, unreadable, out of range, unfit; "" if nothing.
+        """Return what the algorithm would refuse first: missing, unknown, unreadable, out of range; "" if none.
 
         Source: sagemaker-xgboost-container, sagemaker_algorithm_toolkit/hyperparameter_validation.py.
         """
