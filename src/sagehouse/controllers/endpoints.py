@@ -13,9 +13,11 @@ from typing import TypeAlias
 from sagehouse.controllers.endpoints_keeper import Keeper
 from sagehouse.controllers.model_cache import ModelCache
 from sagehouse.controllers.model_server import ServerPorts
+from sagehouse.controllers.model_sweep import sweep
 from sagehouse.domain.lifecycle import ENDPOINT
 from sagehouse.images import resolve as resolve_image
 from sagehouse.images.image import Image
+from sagehouse.kit.errors import SagehouseError
 from sagehouse.ports.archives import Archives
 from sagehouse.ports.catalog import Catalog, Key
 from sagehouse.ports.clock import Clock
@@ -87,13 +89,19 @@ class EndpointsController:
         for stored in await self._ports.catalog.with_status(ENDPOINT.kind, tuple(ENDPOINT.moves)):
             self.wake(stored.key)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._ports.models.prune(self._ports.directory), name="models-prune")
+            group.create_task(self._sweep(), name="servers-sweep")
             while True:
                 await self._bell.wait()
                 self._bell.clear()
                 woken, self._woken = self._woken, {}
                 for key in woken.values():
                     self._attend(group, key)
+
+    async def _sweep(self) -> None:
+        try:
+            await sweep(self._ports)
+        except (SagehouseError, OSError) as problem:
+            _log.warning("servers_not_swept problem=%s", problem)
 
     def _attend(self, group: asyncio.TaskGroup, key: Key) -> None:
         keeper = self._keepers.get(_place(key))

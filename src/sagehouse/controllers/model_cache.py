@@ -28,12 +28,12 @@ class ModelCache:
     def __init__(self, *, objects: Objects, archives: Archives, directory: Path) -> None:
         self._objects = objects
         self._archives = archives
-        self._directory = directory
+        self.directory = directory
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def provide(self, artifact: Artifact | None) -> Path:
         """Return the directory that holds the model; NotFound, naming the object, if it is not in S3."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         if artifact is None:
             return self._finished("none", self._scratch())
         if artifact.is_prefix:
@@ -50,7 +50,7 @@ class ModelCache:
             raise _missing(artifact) from missing
         digest = hashlib.sha256(f"{uri.bucket}\0{uri.key}\0{info.etag}".encode()).hexdigest()[:32]
         async with self._locks.setdefault(digest, asyncio.Lock()):
-            found = self._directory / digest
+            found = self.directory / digest
             if not found.is_dir():
                 scratch = self._scratch()
                 try:
@@ -75,13 +75,13 @@ class ModelCache:
         return self._finished(laid.digest[:32], scratch)
 
     def _scratch(self) -> Path:
-        scratch = self._directory / f"{os.getpid()}-{next(_serial)}.part"
+        scratch = self.directory / f"{os.getpid()}-{next(_serial)}.part"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         return scratch
 
     def _finished(self, digest: str, scratch: Path) -> Path:
-        finished = self._directory / digest
+        finished = self.directory / digest
         try:
             scratch.rename(finished)
         except OSError:  # somebody else was faster
@@ -96,7 +96,7 @@ class ModelCache:
     def _prune(self, servers: Path) -> None:
         used = {link.resolve().name for link in servers.glob("*/model") if link.is_symlink()}
         oldest = time.time() - _KEPT_UNUSED_S
-        for model in self._directory.glob("*"):
+        for model in self.directory.glob("*"):
             if model.name not in used and model.stat().st_mtime < oldest:
                 shutil.rmtree(model, ignore_errors=True)
 

@@ -29,7 +29,7 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 SCOPE = Scope(account=ACCOUNT, region=REGION)
 BUCKET = "models"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 """Real seconds after which a test that waits for what never comes fails."""
 
 
