@@ -10,6 +10,7 @@ import json
 import os
 from pathlib import Path
 
+from sagehouse.activation import lock
 from sagehouse.activation.variables import REMOVED, variables
 
 HOUSE_FILE = "house.json"
@@ -22,11 +23,15 @@ def home_directory(home: str | os.PathLike[str] | None = None) -> Path:
 
 
 def running_house(home: Path) -> dict[str, str] | None:
-    """Return what the running house wrote about itself, None if none runs there."""
+    """Return what the running house wrote about itself, None if none runs there.
+
+    One that was killed has left its card behind; its lock went with it.
+    """
     try:
+        if not lock.is_held(home / lock.LOCK_FILE):
+            return None
         house: dict[str, str] = json.loads((home / HOUSE_FILE).read_text())
-        os.kill(int(house["pid"]), 0)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError):
         return None
     return house
 

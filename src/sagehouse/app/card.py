@@ -1,15 +1,13 @@
 """What a house writes about itself into its data directory: who holds it, where it answers."""
 
-import fcntl
 import json
 import os
 from pathlib import Path
 from typing import IO
 
-from sagehouse.activation import HOUSE_FILE
+from sagehouse.activation import HOUSE_FILE, lock
 from sagehouse.app.config import Config
 
-_LOCK_FILE = "house.lock"
 _PORT_FILE = "port"
 
 
@@ -20,13 +18,12 @@ class Taken(Exception):
 def hold(home: Path) -> IO[str]:
     """Return the lock on a data directory, held until the file is closed; Taken if another process has it."""
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = (home / _LOCK_FILE).open("a")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise Taken(f"Another house holds {home}; sagehouse status shows it.") from None
-    return lock
+    held = (home / lock.LOCK_FILE).open("a")
+    if not lock.take(held.fileno()):
+        held.close()
+        raise Taken(f"Another house holds {home}; sagehouse status shows it.")
+    remove_card(home)  # of a house that was killed
+    return held
 
 
 def write_card(config: Config, *, url: str, port: int) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -23,6 +22,7 @@ from sagehouse.gateway.app import Gateway
 from sagehouse.gateway.authority import Authority
 from sagehouse.gateway.listener import Listener, bind
 from sagehouse.gateway.tunnel import Upstream
+from sagehouse.runtimes.process.removal import remove_tree
 
 _log = logging.getLogger("sagehouse.app")
 
@@ -163,4 +163,5 @@ class Household:
             for name in WORKPLACES:
                 if (home / name).exists():
                     (home / name).rename(thrown / name)
-            await asyncio.to_thread(shutil.rmtree, thrown, ignore_errors=True)
+            with suppress(OSError):
+                await asyncio.to_thread(remove_tree, home / "thrown")

@@ -1,7 +1,7 @@
 """up, down, status, reset: the house itself."""
 
+import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from sagehouse.activation import HOUSE_FILE, home_directory, running_house
+from sagehouse.activation import HOUSE_FILE, home_directory, lock, running_house
 from sagehouse.app.client import Client, Refused
 from sagehouse.app.commands.options import home_option, running
 from sagehouse.app.config import DEFAULT_PORT, LOOPBACK, config_from
@@ -91,7 +91,7 @@ def down(home: Path | None) -> None:
     directory, house = running(home)
     os.kill(int(house["pid"]), signal.SIGTERM)
     deadline = time.monotonic() + _STOP_LIMIT_S
-    while running_house(directory) is not None:
+    while lock.is_held(directory / lock.LOCK_FILE):
         if time.monotonic() > deadline:
             raise click.ClickException(f"pid {house['pid']} is still stopping after {_STOP_LIMIT_S:.0f} s.")
         time.sleep(0.02)
@@ -136,10 +136,12 @@ def reset(home: Path | None, yes: bool) -> None:
 
 
 def _delete_data(directory: Path) -> None:
-    """Remove what a house keeps, and only that; environments and the certificate authority stay."""
-    for name in ("catalog", "objects", "streams", "jobs", "endpoints", "models", "run", HOUSE_FILE):
-        path = directory / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    """Stop what a house left running and remove what it keeps; environments and the certificate authority stay."""
+    from sagehouse.app.rooms import WORKPLACES
+    from sagehouse.runtimes.process.removal import remove_tree
+    from sagehouse.runtimes.process.runtime import ProcessRuntime
+
+    asyncio.run(ProcessRuntime().kill_all([directory / name for name in WORKPLACES]))
+    for name in ("catalog", "objects", "streams", "jobs", "endpoints", "models", "run"):
+        remove_tree(directory / name)
+    (directory / HOUSE_FILE).unlink(missing_ok=True)
