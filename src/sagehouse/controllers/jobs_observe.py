@@ -4,7 +4,7 @@ import asyncio
 
 from sagehouse.controllers.jobs_directory import JobDirectory
 from sagehouse.controllers.jobs_workload import log_stream
-from sagehouse.domain.jobs.failure import MAX_CHARACTERS, last_words
+from sagehouse.domain.jobs.failure import MAX_CHARACTERS, last_traceback, last_words
 from sagehouse.domain.jobs.metrics import FinalMetric, Scanner, latest
 from sagehouse.domain.jobs.outcome import Outcome
 from sagehouse.domain.jobs.spec import Spec
@@ -33,7 +33,8 @@ async def outcome_of(
     )
     stream = log_stream(spec.name, failed, created_at)
     failure = _text(directory, failed, FAILURE).decode(errors="replace")[:MAX_CHARACTERS]
-    said = "" if failure or not is_failure else await _last_words(streams, scope, spec.log_group, stream)
+    log = await _end_of_log(streams, scope, spec.log_group, stream) if is_failure else []
+    said = last_traceback(log) if failure else last_words(log)
     messages = [_text(directory, host, MESSAGE) for host in hosts] if spec.kind == "ProcessingJob" else []
     return Outcome(
         reason=observed.reason,
@@ -75,12 +76,12 @@ async def _scan(scanner: Scanner, streams: Streams, scope: Scope, group: str, st
         position = page.backward
 
 
-async def _last_words(streams: Streams, scope: Scope, group: str, stream: str) -> str:
+async def _end_of_log(streams: Streams, scope: Scope, group: str, stream: str) -> list[str]:
     try:
         page = await streams.read(scope, group, stream, position=None, backwards=True, limit=_TAIL_EVENTS)
     except NotFound:
-        return ""
-    return last_words(event.message for event in page.events)
+        return []
+    return [event.message for event in page.events]
 
 
 def _text(directory: JobDirectory, host: str, inside: str) -> bytes:

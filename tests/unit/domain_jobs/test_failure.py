@@ -36,6 +36,18 @@ def test_the_exit_code_and_the_log_are_told_however_long_the_failure_is():
     assert reason.endswith("xx, exit code: 7. See the log: /aws/sagemaker/TrainingJobs job/algo-1-1")
 
 
+def test_what_a_launcher_leaves_does_not_hide_the_scripts_own_last_line():
+    """SDK 3.x's driver wrote that `python train.py` returned 1, and nobody was told why."""
+    left = "subprocess.CalledProcessError: Command 'train.py' returned non-zero exit status 1."
+    words = "ValueError: no column 'price'"
+    told = str(script_failed(exit_code=1, failure=left, last_words=words, log="g s"))
+    assert told.endswith(f"exit status 1. The log's last traceback: {words}, exit code: 1. See the log: g s")
+    told = str(script_failed(exit_code=1, failure=f"Exception during training: {words}", last_words=words, log=""))
+    assert told == f"AlgorithmError: Exception during training: {words}, exit code: 1"
+    told = str(script_failed(exit_code=1, failure="x" * 5000, last_words="y" * 5000, log="g s"))
+    assert (len(told), told[:18]) == (1024, "AlgorithmError: xx")
+
+
 def test_a_script_without_a_word_still_gives_a_reason():
     assert str(failure_of(an_outcome(9))) == "AlgorithmError: the script ended without a word, exit code: 9"
 

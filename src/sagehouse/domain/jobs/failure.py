@@ -11,6 +11,8 @@ Fault: TypeAlias = Literal["AlgorithmError", "ClientError", "InternalServerError
 
 MAX_CHARACTERS = 1024
 """Of FailureReason and ExitMessage. Source: botocore, sagemaker, shapes FailureReason and ExitMessage."""
+_MAX_WORDS = 400
+"""Of the last words told beside a failure file, so that something of both is told."""
 _LOG_TAIL = 4
 """Lines quoted when the end of the log holds no traceback."""
 
@@ -27,15 +29,20 @@ class FailureReason:
 
 
 def script_failed(*, exit_code: int, failure: str, last_words: str, log: str) -> FailureReason:
-    """Return AlgorithmError: what the script left in /opt/ml/output/failure, else its last words.
+    """Return AlgorithmError: what the script left in /opt/ml/output/failure, and its last words if not among that.
 
-    The text is shortened so that the exit code and the place of the log are always there.
+    A launcher around the script (SDK 3.x's driver) only leaves that its command returned 1. The text is shortened so
+    that the exit code and the place of the log are always there, and of the last words as much as fits.
     Source: SageMaker developer guide, "How Amazon SageMaker signals algorithm success or failure".
     """
     ending = f", exit code: {exit_code}"
     if log:
         ending += f". See the log: {log}"
-    said = (failure or last_words or "the script ended without a word").strip()
+    said, words = failure.strip(), last_words.strip()
+    if said and words and words not in said:
+        ending = f". The log's last traceback: {words[:_MAX_WORDS]}{ending}"
+        said = said.rstrip(".")
+    said = said or words or "the script ended without a word"
     room = MAX_CHARACTERS - len("AlgorithmError: ") - len(ending)
     return FailureReason(fault="AlgorithmError", text=said[:room].rstrip() + ending)
 
@@ -99,11 +106,17 @@ def last_words(lines: Iterable[str]) -> str:
     empty, joined. "" for an empty log.
     """
     told = [line.rstrip() for line in lines if line.strip()]
+    return last_traceback(told) or " ".join(line.strip() for line in told[-_LOG_TAIL:])
+
+
+def last_traceback(lines: Iterable[str]) -> str:
+    """Return the last line of the last traceback in a log, "" when there is no traceback."""
+    told = [line.rstrip() for line in lines if line.strip()]
     opened = max(
         (at for at, line in enumerate(told) if line.startswith("Traceback (most recent call last)")), default=-1
     )
     if opened < 0:
-        return " ".join(line.strip() for line in told[-_LOG_TAIL:])
+        return ""
     for line in told[opened + 1 :]:
         if not line.startswith((" ", "\t", "#011", "Traceback ")):
             return line

@@ -33,7 +33,7 @@ class Outcome:
     failure: str = ""
     """The first 1024 characters of /opt/ml/output/failure of the host that failed."""
     last_words: str = ""
-    """The last traceback line of the script, from the end of its log."""
+    """The last traceback line of the script, from the end of its log; its last lines if no `failure` was left."""
     log: str = ""
     """Group and stream of the host that failed."""
     exit_message: str = ""
