@@ -85,7 +85,9 @@ class Replicas:
             if ended is None:
                 self._see(replica, Seen(phase="ready", since=self._ports.clock.now()))
                 ended = await end_of(self._ports.runtime, handle)
-            reason = await self._reason(deployment, replica, ended)
+                reason = f"The container ended: {ended.reason} {dict(ended.exit_codes)}"
+            else:
+                reason = await self._reason(deployment, replica, ended)
         except (SagehouseError, OSError) as problem:
             reason = problem.message if isinstance(problem, SagehouseError) else str(problem)
         self._die(replica, reason, lived_s=self._ports.clock.now() - began)

@@ -22,7 +22,7 @@ from sagehouse.ports.serving import Answer, Serving
 _CHUNK_BYTES = 1024 * 1024
 _OFF_LOOP_BYTES = 64 * 1024
 """Above it, filtering and joining a payload takes more than a millisecond and is left to a thread."""
-_FIRST_RETRY_S = 0.5
+_FIRST_RETRY_S = 0.1
 """Doubled with every retry; AWS names no pause."""
 _MESSAGE_CHARACTERS = 16 * 1024
 
