@@ -375,3 +375,18 @@ def test_an_error_in_one_write_does_not_stop_the_writer(house: House) -> None:
         assert (await put(store, "k")).size == 1
 
     house.run(scenario)
+
+
+def test_names_that_are_not_utf8_are_refused(house: House) -> None:
+    async def scenario(store: ObjectStore) -> None:
+        for call in (
+            store.list("b", prefix="\udcff"),
+            store.head("\udcff", "k"),
+            store.delete("b", ["\udcff"]),
+            put(store, "\udcff"),
+        ):
+            with pytest.raises(Invalid, match="not UTF-8"):
+                await call
+        assert house.files() == []
+
+    house.run(scenario)

@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from sagehouse.kit.errors import Unavailable
+from sagehouse.kit.errors import Invalid, Unavailable
 from sagehouse.storage.objects.schema import TABLES, connect
 from sagehouse.storage.objects.space import Reserve
 
@@ -97,6 +97,8 @@ class Index:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise unavailable(error) from error
+        except UnicodeEncodeError as error:
+            raise _not_utf8(error) from error
 
     def _run(self) -> None:
         is_open = True
@@ -147,7 +149,7 @@ class Index:
             raise
         except Exception as error:  # noqa: BLE001 - it belongs to who asked; the thread serves the others
             self._writing.execute("ROLLBACK TO one_write")
-            result = error
+            result = _not_utf8(error) if isinstance(error, UnicodeEncodeError) else error
         self._writing.execute("RELEASE one_write")
         return result
 
@@ -166,6 +168,10 @@ def _undo(write: _Write[Any]) -> None:
         write.undo()
     except OSError:
         _log.exception("objects.undo_failed")  # the file is an orphan now; the next sweep takes it
+
+
+def _not_utf8(error: UnicodeEncodeError) -> Invalid:
+    return Invalid(f"{error.object!r} is not UTF-8: no bucket and no key has such a name.", code="InvalidURI")
 
 
 def unavailable(error: sqlite3.Error) -> Unavailable:
