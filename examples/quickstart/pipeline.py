@@ -4,7 +4,9 @@ An ordinary program of the SageMaker Python SDK 2.x. It runs on AWS as it is; po
 The data are the breast cancer measurements that come with scikit-learn, made as untidy as exports usually are.
 """
 
+import logging
 import time
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -40,6 +42,9 @@ PREFIX = "quickstart"
 PIPELINE = "quickstart-breast-cancer"
 GROUP = "quickstart-breast-cancer"
 console = Console()
+
+logging.disable(logging.WARNING)  # the SDK tells at length what it does; here the tables tell it
+warnings.filterwarnings("ignore", module="sagemaker")
 
 
 def raw_table() -> pd.DataFrame:
@@ -197,7 +202,8 @@ def run(pipeline: Pipeline):
             live.update(steps_table(execution), refresh=True)
             if status not in {"Executing", "Stopping"}:
                 break
-            time.sleep(1)
+            time.sleep(0.5)
+    console.print()
     if status != "Succeeded":
         failures = [step["FailureReason"] for step in execution.list_steps() if "FailureReason" in step]
         raise SystemExit(f"The pipeline ended {status}: {'; '.join(failures)}")
@@ -229,7 +235,7 @@ def main() -> None:
 
     console.rule("1. data")
     raw_uri = upload_raw(session)
-    console.print(f"raw data    {raw_uri}")
+    console.print(f"raw data    {raw_uri}", soft_wrap=True)
 
     console.rule("2. pipeline")
     pipeline = build_pipeline(role, raw_uri)
@@ -239,11 +245,11 @@ def main() -> None:
     console.rule("3. approve and deploy")
     package_arn = registered_package(execution)
     session.sagemaker_client.update_model_package(ModelPackageArn=package_arn, ModelApprovalStatus="Approved")
-    console.print(f"approved    {package_arn}")
+    console.print(f"approved    {package_arn}", soft_wrap=True)
     endpoint = f"{PREFIX}-{int(time.time())}"
     model = ModelPackage(role=role, model_package_arn=package_arn, sagemaker_session=session)
-    with console.status("deploying …"):
-        model.deploy(initial_instance_count=1, instance_type="ml.m5.large", endpoint_name=endpoint)
+    model.deploy(initial_instance_count=1, instance_type="ml.m5.large", endpoint_name=endpoint)
+    print()
     predictor = sagemaker.Predictor(
         endpoint, sagemaker_session=session, serializer=CSVSerializer(), deserializer=CSVDeserializer()
     )
@@ -259,15 +265,16 @@ def main() -> None:
     console.rule("5. where things are")
     package = session.sagemaker_client.describe_model_package(ModelPackageName=package_arn)
     metrics = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
-    where = Table.grid(padding=(0, 2))
-    where.add_row("model", package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
-    where.add_row("metrics", metrics)
-    where.add_row("logs", f"/aws/sagemaker/ProcessingJobs, TrainingJobs, Endpoints/{endpoint} in CloudWatch Logs")
-    where.add_row("next", f"aws s3 cp {metrics} -")
-    where.add_row("", f"aws sagemaker describe-endpoint --endpoint-name {endpoint}")
-    where.add_row("", f"aws logs tail /aws/sagemaker/Endpoints/{endpoint}")
-    where.add_row("", f"aws sagemaker delete-endpoint --endpoint-name {endpoint}")
-    console.print(where)
+    for name, where in (
+        ("model", package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]),
+        ("metrics", metrics),
+        ("logs", f"/aws/sagemaker/ProcessingJobs, TrainingJobs, Endpoints/{endpoint} in CloudWatch Logs"),
+        ("next", f"aws s3 cp {metrics} -"),
+        ("", f"aws sagemaker describe-endpoint --endpoint-name {endpoint}"),
+        ("", f"aws logs tail /aws/sagemaker/Endpoints/{endpoint}"),
+        ("", f"aws sagemaker delete-endpoint --endpoint-name {endpoint}"),
+    ):
+        console.print(f"{name:<11} {where}", soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":
