@@ -13,6 +13,7 @@ from pathlib import Path
 
 import sagehouse.services.sagemaker
 from sagehouse.app.bound import SERVICES
+from sagehouse.services import iam, logs, s3, sts
 from sagehouse.services.sagemaker.members import Members
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "operations.md"
@@ -24,6 +25,10 @@ Every operation sagehouse answers, by service. Any other operation of these serv
 
 This page is written by `python scripts/reference.py`; a test fails when it is untrue.
 """
+
+
+NOTES = {"iam": iam.NOTES, "logs": logs.NOTES, "s3": s3.NOTES, "sts": sts.NOTES}
+"""What differs from AWS in general, service by service."""
 
 
 def member_tables() -> dict[str, Members]:
@@ -45,6 +50,8 @@ def page() -> str:
         for operation, function in sorted(operations.items()):
             told = inspect.getdoc(function) or ""
             lines.append(f"| `{operation}` | {_first_sentence(told)} |")
+        lines.append("")
+        lines += [f"- {note}" for note in NOTES.get(service, ())]
         lines.append("")
         for operation in sorted(set(operations) & set(tables)):
             lines += list(_members(tables[operation]))

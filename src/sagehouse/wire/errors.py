@@ -88,7 +88,7 @@ _S3_STATUSES = {
     411: ("MissingContentLength",),
     412: ("PreconditionFailed",),
     413: ("EntityTooLargeForBuffer",),
-    416: ("InvalidRange",),
+    416: ("InvalidRange", "InvalidPartNumber"),
     304: ("NotModified",),
     501: ("NotImplemented",),
     503: ("ServiceUnavailable", "SlowDown"),

@@ -1,6 +1,6 @@
 """IAM: roles, their policies, managed policies, and what they allow."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sagehouse.ports.house import Operation
 from sagehouse.services.iam.attachments import (
@@ -58,3 +58,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "UpdateAssumeRolePolicy": update_assume_role_policy,
     "UpdateRole": update_role,
 }
+
+NOTES: Sequence[str] = (
+    "The house listens on loopback only and authenticates nobody: policies are stored and simulated, they gate no request.",
+    "AWS's managed policies are known in outline; one that is not known can be attached and grants nothing.",
+    "A role of the caller's account that SimulatePrincipalPolicy is the first to name comes into being.",
+)
+"""What differs from AWS, for the page of operations."""

@@ -1,6 +1,6 @@
 """CloudWatch Logs: what AWS programs ask of it, over ports.streams."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sagehouse.ports.house import Operation
 from sagehouse.services.logs import events, filtering, groups, log_streams
@@ -24,3 +24,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "GetLogEvents": events.get_log_events,
     "FilterLogEvents": filtering.filter_log_events,
 }
+
+NOTES: Sequence[str] = (
+    "Events older than the retention are hidden, not deleted from disk.",
+    "Filter patterns in square brackets and regular expressions are refused by name.",
+)
+"""What differs from AWS, for the page of operations."""

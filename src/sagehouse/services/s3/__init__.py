@@ -1,6 +1,6 @@
 """Amazon S3: the operations that the SDKs, their transfer managers, the command line and awswrangler call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sagehouse.ports.house import Operation
 from sagehouse.services.s3 import (
@@ -65,3 +65,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "UploadPart": multipart.upload_part,
     "UploadPartCopy": copying.upload_part_copy,
 }
+
+NOTES: Sequence[str] = (
+    "Bucket policy, CORS, lifecycle, public access block and ownership controls are recorded, not enforced.",
+    "Server-side encryption and KMS key ids are recorded and answered; the bytes on disk are not encrypted.",
+    "Readable storage classes are recorded; SSE-C, object lock and the Glacier classes are refused.",
+    "Other accounts and other regions may reach a bucket: there is no 403 for a stranger and no 301 to another region.",
+    "Signatures are read, not verified; the expiry of a presigned URL is kept.",
+)
+"""What differs from AWS, for the page of operations."""

@@ -1,6 +1,6 @@
 """STS: who calls, and credentials that lead back to an account and a role."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sagehouse.ports.house import Operation
 from sagehouse.services.sts.identity import get_access_key_info, get_caller_identity
@@ -13,3 +13,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "GetCallerIdentity": get_caller_identity,
     "GetSessionToken": get_session_token,
 }
+
+NOTES: Sequence[str] = (
+    "Any credentials are accepted; an access key id of twelve digits is the account.",
+    "Session policies, session tags and MFA codes are stored, not used; web identity tokens are not verified.",
+)
+"""What differs from AWS, for the page of operations."""
