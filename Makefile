@@ -6,7 +6,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 FIND_LINKS := $(addprefix --find-links ,$(PIP_FIND_LINKS))
-export SAGEHOUSE_ENVIRONMENTS ?= $(CURDIR)/.cache/environments
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help quickstart check test unit system bench docs clean format
@@ -34,6 +33,8 @@ check: $(BIN)/.ready ## Lint, format, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+test unit system bench: export SAGEHOUSE_ENVIRONMENTS ?= $(CURDIR)/.cache/environments
 
 test: $(BIN)/.ready .envs/sdk2/.ready .envs/sdk3/.ready ## Everything a change must pass
 	$(BIN)/pytest -n 2 --dist loadgroup tests/unit tests/contract tests/conformance

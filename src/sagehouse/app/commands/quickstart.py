@@ -11,7 +11,7 @@ from sagehouse.activation import home_directory, running_house
 from sagehouse.app.commands.options import home_option
 from sagehouse.app.config import DEFAULT_PORT
 
-_REQUIREMENTS = ("sagemaker==2.257.7", "scikit-learn>=1.7", "pandas>=2.2", "rich>=15")
+_REQUIREMENTS = ("sagemaker==2.257.7", "scikit-learn>=1.7", "pandas>=2.2", "rich>=13")
 """The SDK the example is written for, in an environment of its own."""
 
 

@@ -60,7 +60,7 @@ OPERATIONS: Mapping[str, Operation] = {
 }
 
 NOTES: Sequence[str] = (
-    "The house listens on loopback only and authenticates nobody: policies are stored and simulated, they gate no request.",
+    "Nobody is authenticated on loopback: policies are stored and simulated, they gate no request.",
     "AWS's managed policies are known in outline; one that is not known can be attached and grants nothing.",
     "A role of the caller's account that SimulatePrincipalPolicy is the first to name comes into being.",
 )
