@@ -44,6 +44,11 @@ def environment_mounts(environment: Environment) -> tuple[Mount, ...]:
     )
 
 
+def without_network(*, is_isolated: bool) -> Mapping[str, str]:
+    """Tell the toolkit that the house cannot be reached, so that it does not wait for it to come back."""
+    return {"SAGEHOUSE_NO_NETWORK": "1"} if is_isolated else {}
+
+
 def build_workload(
     spec: Spec,
     document: Document,
@@ -95,6 +100,7 @@ def _variables(
         "PYTHONUNBUFFERED": "1",
         "SAGEHOUSE_FRAMEWORK": image.framework,
         **house,
+        **without_network(is_isolated=spec.is_network_isolated),
         "AWS_REGION": key.region,
         "AWS_DEFAULT_REGION": key.region,
         **spec.environment,

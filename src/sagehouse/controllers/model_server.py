@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from sagehouse.controllers.jobs_workload import TOOLKIT, environment_mounts, environment_spec
+from sagehouse.controllers.jobs_workload import TOOLKIT, environment_mounts, environment_spec, without_network
 from sagehouse.controllers.model_cache import ModelCache
 from sagehouse.domain.hosting.container import Container, container_of, definition_of
 from sagehouse.domain.instances import instance
@@ -159,6 +159,7 @@ async def build(server: Server, ports: ServerPorts) -> Workload:
             "PYTHONUNBUFFERED": "1",
             "SAGEHOUSE_FRAMEWORK": image.framework,
             **ports.job_environment(server.key),
+            **without_network(is_isolated=server.container.is_network_isolated),
             "AWS_REGION": server.key.region,
             "AWS_DEFAULT_REGION": server.key.region,
             **own,

@@ -5,12 +5,24 @@ A raw socket keeps the start of a job fast: `urllib.request` alone costs more th
 
 import os
 import socket
+import time
 
 from sagehouse.toolkit.errors import ToolkitError
 
 _TIMEOUT_S = 60.0
+_PATIENCE_S = 120.0
+"""For how long a house that does not answer is asked again: it may be starting anew."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
 _CHUNK = 1 << 20
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
+
+
+NO_NETWORK = "SAGEHOUSE_NO_NETWORK"
+"""Set in jobs that have none, so that they do not wait for a house they cannot reach."""
+
+
+class _Cut(Exception):
+    """The answer broke off, or says that another may be better."""
 
 
 def split_uri(uri):
@@ -25,7 +37,13 @@ def download(uri, path):
     """Write the object to `path`. ToolkitError if it is not there or the house does not answer."""
     bucket, key = split_uri(uri)
     with open(path, "wb") as file:
-        _get("/%s/%s" % (bucket, quote(key)), uri, file.write)
+
+        def begin():
+            file.seek(0)
+            file.truncate()
+            return file.write
+
+        _get("/%s/%s" % (bucket, quote(key)), uri, begin)
 
 
 def download_prefix(uri, directory):
@@ -56,7 +74,12 @@ def list_keys(bucket, prefix):
         if token:
             query += "&continuation-token=" + quote(token, slash=False)
         body = []
-        _get(query, "s3://%s/%s" % (bucket, prefix), body.append)
+
+        def begin(body=body):
+            body.clear()
+            return body.append
+
+        _get(query, "s3://%s/%s" % (bucket, prefix), begin)
         page = ElementTree.fromstring(b"".join(body))
         space = page.tag.partition("}")[0] + "}" if page.tag.startswith("{") else ""
         keys += [node.findtext(space + "Key", "") for node in page.iter(space + "Contents")]
@@ -86,18 +109,46 @@ def endpoint():
     return scheme, (host or place).strip("[]"), int(port or (443 if scheme == "https" else 80)), prefix
 
 
-def _get(target, uri, write):
+def _get(target, uri, begin):
+    """Fetch, and fetch again while the house is away: jobs outlive it, and it comes back at the same address.
+
+    `begin()` forgets what came before and returns what takes the bytes.
+    """
     scheme, host, port, prefix = endpoint()
-    try:
-        with _connect(scheme, host, port) as connection:
-            request = "GET %s%s HTTP/1.0\r\nHost: %s:%d\r\nAccept-Encoding: identity\r\n\r\n"
-            connection.sendall((request % (prefix, target, host, port)).encode("ascii"))
-            status, length, start = _head(connection)
-            if status != 200:
-                raise ToolkitError(_refusal(status, uri, start + _rest(connection)))
-            _copy(connection, start, length, write, uri)
-    except OSError as error:
-        raise ToolkitError("Could not fetch %s from %s://%s:%d: %s." % (uri, scheme, host, port, error)) from error
+    deadline, pause = time.monotonic() + _PATIENCE_S, _FIRST_PAUSE_S
+    while True:
+        try:
+            _try(scheme, host, port, prefix + target, uri, begin())
+            return
+        except (ConnectionError, _Cut) as error:
+            problem = error
+        except OSError as error:
+            raise ToolkitError(_silence(uri, scheme, host, port, error)) from error
+        if os.environ.get(NO_NETWORK):
+            raise ToolkitError(
+                "%s cannot be fetched: this job has no network (EnableNetworkIsolation). Give its code as an input "
+                "channel and name the path there." % uri
+            ) from problem
+        if time.monotonic() + pause > deadline:
+            raise ToolkitError(_silence(uri, scheme, host, port, problem)) from problem
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _silence(uri, scheme, host, port, error):
+    return "Could not fetch %s from %s://%s:%d: %s." % (uri, scheme, host, port, error)
+
+
+def _try(scheme, host, port, target, uri, write):
+    with _connect(scheme, host, port) as connection:
+        request = "GET %s HTTP/1.0\r\nHost: %s:%d\r\nAccept-Encoding: identity\r\n\r\n"
+        connection.sendall((request % (target, host, port)).encode("ascii"))
+        status, length, start = _head(connection)
+        if status >= 500:
+            raise _Cut("HTTP %d" % status)
+        if status != 200:
+            raise ToolkitError(_refusal(status, uri, start + _rest(connection)))
+        _copy(connection, start, length, write)
 
 
 def _connect(scheme, host, port):
@@ -116,7 +167,7 @@ def _head(connection):
     while b"\r\n\r\n" not in data:
         more = connection.recv(65536)
         if not more:
-            raise OSError("the connection closed before an answer came")
+            raise _Cut("the connection closed before an answer came")
         data += more
     head, _, start = data.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
@@ -128,7 +179,7 @@ def _head(connection):
     return int(lines[0].split()[1]), length, start
 
 
-def _copy(connection, start, length, write, uri):
+def _copy(connection, start, length, write):
     done = len(start)
     write(start)
     while length is None or done < length:
@@ -138,7 +189,7 @@ def _copy(connection, start, length, write, uri):
         write(more)
         done += len(more)
     if length is not None and done != length:
-        raise ToolkitError("Fetching %s ended after %d of %d bytes." % (uri, done, length))
+        raise _Cut("it ended after %d of %d bytes" % (done, length))
 
 
 def _rest(connection):
