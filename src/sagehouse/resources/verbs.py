@@ -90,7 +90,7 @@ def presented(call: Call, kind: Kind, stored: Stored) -> Document:
     document = stored.document
     if kind.modified_member:
         document = {**document, kind.modified_member: stored.modified_at}
-    return {member: value for member, value in kind.present(call, document).items() if not member.startswith("_")}
+    return {member: value for member, value in kind.present(call, document).items() if member[:1] != "_"}
 
 
 async def update(

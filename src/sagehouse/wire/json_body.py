@@ -168,8 +168,9 @@ def _writer(rows: dict[str, tuple[str, Convert | None]]) -> Convert:
     def write(document: Any) -> Any:
         value = {}
         for source, item in document.items():
-            if item is not None and source in rows:
-                target, convert = rows[source]
+            row = rows.get(source)
+            if row is not None and item is not None:
+                target, convert = row
                 value[target] = convert(item) if convert else item
         return value
 

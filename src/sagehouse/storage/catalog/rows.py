@@ -1,6 +1,7 @@
 """Documents to text and rows to `Stored`."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sagehouse.kit.document import Document
@@ -8,6 +9,7 @@ from sagehouse.kit.errors import Invalid
 from sagehouse.ports.catalog import Key, Stored
 
 COLUMNS = "account, region, kind, name, arn, document, status, parent, version, created_at, modified_at"
+_DOCUMENT = COLUMNS.split(", ").index("document")
 
 
 def to_text(arn: str, document: Document) -> str:
@@ -20,11 +22,21 @@ def to_text(arn: str, document: Document) -> str:
 
 def to_stored(row: tuple[Any, ...]) -> Stored:
     """Return the resource of a row of COLUMNS."""
-    account, region, kind, name, arn, document, status, parent, version, created_at, modified_at = row
+    return _stored(row, json.loads(row[_DOCUMENT]))
+
+
+def to_list(rows: Sequence[tuple[Any, ...]]) -> list[Stored]:
+    """Return the resources of many rows, their documents parsed in one go: a fifth cheaper, names are shared."""
+    documents = json.loads(f"[{','.join([row[_DOCUMENT] for row in rows])}]")
+    return [_stored(row, document) for row, document in zip(rows, documents, strict=True)]
+
+
+def _stored(row: tuple[Any, ...], document: Document) -> Stored:
+    account, region, kind, name, arn, _, status, parent, version, created_at, modified_at = row
     return Stored(
         key=Key(account=account, region=region, kind=kind, name=name),
         arn=arn,
-        document=json.loads(document),
+        document=document,
         status=status,
         parent=parent,
         version=version,

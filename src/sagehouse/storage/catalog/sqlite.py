@@ -17,7 +17,7 @@ from sagehouse.kit.errors import Invalid, Unavailable
 from sagehouse.kit.page import Page
 from sagehouse.ports.catalog import Change, Insert, Key, Query, Replace, Stored, StoryLine
 from sagehouse.storage.catalog.apply import read
-from sagehouse.storage.catalog.rows import COLUMNS, to_stored, to_text
+from sagehouse.storage.catalog.rows import COLUMNS, to_list, to_stored, to_text
 from sagehouse.storage.catalog.schema import migrate
 from sagehouse.storage.catalog.select import count_sql, page_sql, to_page
 from sagehouse.storage.catalog.writer import Heard, Writer, unavailable
@@ -114,7 +114,7 @@ class SqliteCatalog:
         await self._writer.write([])
 
     async def _stored(self, statement: str, parameters: Sequence[Any]) -> list[Stored]:
-        return await self._on_reader(lambda: [to_stored(row) for row in _rows(self._far, statement, parameters)])
+        return await self._on_reader(lambda: to_list(_rows(self._far, statement, parameters)))
 
     async def _on_reader(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._reader, work)
