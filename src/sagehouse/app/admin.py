@@ -1,6 +1,7 @@
 """The house's own routes below /_sagehouse/: health, changes, reset."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,17 +54,24 @@ class Admin:
     async def changes(self, _method: str, query: Mapping[str, Sequence[str]]) -> tuple[int, Document]:
         """Answer when something has changed since `since`, when nothing is in motion, or after `timeout` s.
 
-        With `name`s (names or ARNs) only a change of the status of one of those resources counts.
+        With `name`s (names or ARNs) only a change of the status of one of those resources counts, and `moving` says
+        whether any of them was in motion.
         """
-        timeout_s = min(float(next(iter(query.get("timeout", ())), "5")), _LONGEST_WAIT_S)
-        since = int(next(iter(query.get("since", ())), "0"))
-        names = {name.lower() for name in query.get("name", ())}
         try:
-            async with asyncio.timeout(timeout_s):
+            timeout_s = float(next(iter(query.get("timeout", ())), "5"))
+            since = int(next(iter(query.get("since", ())), "0"))
+        except ValueError:
+            timeout_s, since = math.nan, 0
+        if not timeout_s >= 0:
+            return 400, {"__type": "ValidationException", "message": "timeout is a number of seconds, since a count."}
+        names = {name.lower() for name in query.get("name", ())}
+        moving = bool(_named(names, await self._in_motion())) if names else True
+        try:
+            async with asyncio.timeout(min(timeout_s, _LONGEST_WAIT_S)):
                 await (self._status_changed(names) if names else self._anything_changed(since))
         except TimeoutError:
             pass
-        return 200, {"seen": self.feed.seen}
+        return 200, {"seen": self.feed.seen, "moving": moving}
 
     async def _in_motion(self) -> list[Stored]:
         found = [await self.catalog.with_status(kind, statuses) for kind, statuses in _IN_MOTION.items()]
@@ -78,16 +86,9 @@ class Admin:
                 return
 
     async def _status_changed(self, names: set[str]) -> None:
-        def awaited(moving: list[Stored]) -> dict[str, str]:
-            return {
-                stored.arn: stored.status
-                for stored in moving
-                if stored.arn.lower() in names or stored.key.name.lower() in names
-            }
-
         async with self.feed.subscription() as keys:
-            before = awaited(await self._in_motion())
-            while before and awaited(await self._in_motion()) == before:
+            before = _named(names, await self._in_motion())
+            while before and _named(names, await self._in_motion()) == before:
                 await keys.get()
 
     async def reset(self, method: str, _query: Mapping[str, Sequence[str]]) -> tuple[int, Document]:
@@ -98,3 +99,12 @@ class Admin:
             return 403, {"__type": "AccessDenied", "message": "This house was started without --allow-reset."}
         await self.empty_house()
         return 200, {"status": "empty"}
+
+
+def _named(names: set[str], moving: list[Stored]) -> dict[str, str]:
+    """Return ARN -> status of those of the resources that go by one of these names or ARNs, in lower case."""
+    return {
+        stored.arn: stored.status
+        for stored in moving
+        if stored.arn.lower() in names or stored.key.name.lower() in names
+    }

@@ -12,8 +12,10 @@ from sagehouse.app.clock import RandomIds, SystemClock
 from sagehouse.app.config import Config
 from sagehouse.controllers.endpoints import EndpointsController
 from sagehouse.controllers.jobs import JobsController
+from sagehouse.controllers.model_cache import ModelCache
 from sagehouse.controllers.pipelines import PipelinesController
 from sagehouse.controllers.transforms import TransformsController
+from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.gateway.dispatcher import Dispatcher
 from sagehouse.ports.catalog import Key
 from sagehouse.ports.house import House
@@ -100,11 +102,25 @@ def controllers_of(
 ) -> Sequence[JobsController | TransformsController | EndpointsController | PipelinesController]:
     """Return the loops of this house; whoever runs them also joins their wakes."""
     home = rooms.config.home
-    mounts = _mounts(rooms.config)
 
     def job_environment(key: Key) -> Mapping[str, str]:
         return _job_environment(rooms.url, key)
 
+    workload_ports = WorkloadPorts(
+        catalog=rooms.catalog,
+        objects=rooms.objects,
+        streams=rooms.streams,
+        runtime=rooms.runtime,
+        environments=rooms.environments,
+        archives=rooms.archives,
+        serving=rooms.serving,
+        clock=rooms.clock,
+        jobs=home / "jobs",
+        servers=home / "run",
+        models=ModelCache(objects=rooms.objects, archives=rooms.archives, directory=home / "run" / "models"),
+        job_environment=job_environment,
+        toolkit_mounts=_mounts(rooms.config),
+    )
     pipelines = PipelinesController(
         catalog=rooms.catalog,
         objects=rooms.objects,
@@ -113,58 +129,12 @@ def controllers_of(
         ids=rooms.ids,
         input_shape=lambda operation: rooms.dispatcher.models.service("sagemaker").operation(operation).input,
     )
-    jobs = JobsController(
-        catalog=rooms.catalog,
-        objects=rooms.objects,
-        streams=rooms.streams,
-        runtime=rooms.runtime,
-        environments=rooms.environments,
-        archives=rooms.archives,
-        clock=rooms.clock,
-        directory=home / "jobs",
-        job_environment=job_environment,
-        toolkit_mounts=mounts,
+    return (
+        JobsController(workload_ports),
+        TransformsController(workload_ports),
+        EndpointsController(workload_ports),
+        pipelines,
     )
-    # T     transforms = TransformsController(
-    # T         catalog=rooms.catalog,
-    # T         objects=rooms.objects,
-    # T         streams=rooms.streams,
-    # T         runtime=rooms.runtime,
-    # T         environments=rooms.environments,
-    # T         archives=rooms.archives,
-    # T         serving=rooms.serving,
-    # T         clock=rooms.clock,
-    # T         directory=home / "run",
-    # T         job_environment=job_environment,
-    # T         toolkit_mounts=mounts,
-    # T     )
-    transforms = TransformsController(
-        catalog=rooms.catalog,
-        objects=rooms.objects,
-        streams=rooms.streams,
-        runtime=rooms.runtime,
-        environments=rooms.environments,
-        archives=rooms.archives,
-        serving=rooms.serving,
-        clock=rooms.clock,
-        directory=home / "run",
-        job_environment=job_environment,
-        toolkit_mounts=mounts,
-    )
-    endpoints = EndpointsController(
-        catalog=rooms.catalog,
-        objects=rooms.objects,
-        streams=rooms.streams,
-        runtime=rooms.runtime,
-        environments=rooms.environments,
-        archives=rooms.archives,
-        serving=rooms.serving,
-        clock=rooms.clock,
-        directory=home / "run",
-        job_environment=job_environment,
-        toolkit_mounts=mounts,
-    )
-    return jobs, transforms, endpoints, pipelines
 
 
 def _mounts(config: Config) -> Sequence[Mount]:

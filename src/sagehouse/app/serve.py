@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvloop
 
+from sagehouse.activation.variables import outer_proxy
 from sagehouse.app.admin import Admin
 from sagehouse.app.card import Taken, hold, last_port, remove_card, write_card, write_client_files
 from sagehouse.app.clock import SystemClock
@@ -61,6 +62,7 @@ def _listen(config: Config) -> socket.socket:
 async def _run(config: Config, listening: socket.socket) -> None:
     host, port = listening.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    _leave_own_proxy(url)
     clock = SystemClock()
     authority = Authority(config.authority, clock)
     authority.bundle(config.bundle, extra=_trusted_already())
@@ -95,6 +97,18 @@ async def _until_told_to_stop(**works: Coroutine[None, None, None]) -> None:
         await stopping.wait()
         for task in tasks:
             task.cancel()
+
+
+def _leave_own_proxy(url: str) -> None:
+    """Let this process and its children go out as the shell did before it was pointed at a house.
+
+    A house started from a shell that is pointed at it would otherwise ask itself for every other host, without end.
+    """
+    proxy = outer_proxy(os.environ)
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        os.environ.pop(name, None)
+        if proxy and proxy.rstrip("/") != url:
+            os.environ[name] = proxy
 
 
 def _trusted_already() -> list[Path]:

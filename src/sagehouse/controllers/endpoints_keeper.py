@@ -8,7 +8,8 @@ from typing import assert_never
 
 from sagehouse.controllers.endpoints_record import WHO, Next, Record
 from sagehouse.controllers.endpoints_replicas import Replicas
-from sagehouse.controllers.model_server import ServerPorts, container_for
+from sagehouse.controllers.model_server import container_for
+from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.hosting.decide import (
     Abandon,
     Deploy,
@@ -38,7 +39,7 @@ _LAST_GRACE_S = 5.0
 class Keeper:
     """Invariant: requests are only routed to replicas of the live deployment, or of the one about to replace it."""
 
-    def __init__(self, key: Key, *, ports: ServerPorts) -> None:
+    def __init__(self, key: Key, *, ports: WorkloadPorts) -> None:
         self.key = key
         self._ports = ports
         self._record = Record(key, catalog=ports.catalog, clock=ports.clock)

@@ -10,7 +10,6 @@ from sagehouse.controllers.endpoints_record import Next, Record
 from sagehouse.controllers.model_server import (
     Place,
     Server,
-    ServerPorts,
     await_ready,
     build,
     end_of,
@@ -18,6 +17,7 @@ from sagehouse.controllers.model_server import (
     last_line,
     put_out,
 )
+from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.hosting.decide import Seen, no_ping
 from sagehouse.domain.hosting.deployment import Deployment, Hosting, Replica
 from sagehouse.kit.errors import SagehouseError
@@ -32,7 +32,7 @@ _STEADY_S = 60.0
 class Replicas:
     """Invariant: at most one task watches an attempt of a replica; `seen` only ever speaks of watched attempts."""
 
-    def __init__(self, key: Key, *, ports: ServerPorts, record: Record, heard: Callable[[], None]) -> None:
+    def __init__(self, key: Key, *, ports: WorkloadPorts, record: Record, heard: Callable[[], None]) -> None:
         self.seen: dict[str, Seen] = {}
         self.name = key.name
         """Of the endpoint, as it was created."""
@@ -50,7 +50,7 @@ class Replicas:
         return f"/aws/sagemaker/Endpoints/{self.name}"
 
     def socket(self, replica: Replica) -> Path:
-        return Place.of(self._ports.directory, replica.instance_id).socket(replica.attempt)
+        return Place.of(self._ports.servers, replica.instance_id).socket(replica.attempt)
 
     def watch(self, group: asyncio.TaskGroup, deployment: Deployment, *, is_live: bool) -> None:
         """See to it that every replica of a deployment runs or is known not to; again changes nothing."""
@@ -148,10 +148,10 @@ class Replicas:
             for replica in deployment.replicas:
                 work = self._put_out(deployment, replica, grace_s=grace_s)
                 group.create_task(work, name=f"put-out-{replica.workload_id}")
-        await self._ports.models.prune(self._ports.directory)
+        await self._ports.models.prune(self._ports.servers)
 
     async def _put_out(self, deployment: Deployment, replica: Replica, *, grace_s: float) -> None:
-        place = Place.of(self._ports.directory, replica.instance_id)
+        place = Place.of(self._ports.servers, replica.instance_id)
         handle = await self._handle(deployment, replica)
         if handle is not None:
             await put_out(self._ports, handle, grace_s=grace_s)

@@ -6,24 +6,17 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from sagehouse.controllers.jobs_admission import Admission
 from sagehouse.controllers.jobs_directory import HEAP, WORDS, remove, workload_id
 from sagehouse.controllers.jobs_driver import Driver
-from sagehouse.controllers.jobs_ports import JobPorts
 from sagehouse.controllers.jobs_steps import reason_of
+from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.jobs.job import LIFECYCLES
-from sagehouse.images import resolve as resolve_image
-from sagehouse.images.image import Image
-from sagehouse.ports.archives import Archives
-from sagehouse.ports.catalog import Catalog, Key, Stored
-from sagehouse.ports.clock import Clock
-from sagehouse.ports.objects import Objects
-from sagehouse.ports.runtime import Environments, Mount, Runtime
-from sagehouse.ports.streams import Streams
+from sagehouse.ports.catalog import Key, Stored
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS = 3
@@ -48,40 +41,13 @@ class JobsController:
 
     kinds: tuple[str, ...] = tuple(LIFECYCLES)
 
-    def __init__(
-        self,
-        *,
-        catalog: Catalog,
-        objects: Objects,
-        streams: Streams,
-        runtime: Runtime,
-        environments: Environments,
-        archives: Archives,
-        clock: Clock,
-        directory: Path,
-        job_environment: Callable[[Key], Mapping[str, str]],
-        toolkit_mounts: Sequence[Mount],
-        resolve: Callable[[str], Image] = resolve_image,
-        places: int | None = None,
-        load: Callable[[], float] = _load,
-    ) -> None:
+    def __init__(self, ports: WorkloadPorts, *, places: int | None = None, load: Callable[[], float] = _load) -> None:
+        """`places` bounds the jobs that run at once; `load` is the machine's load average."""
         processors = os.cpu_count() or 1
-        self._ports = JobPorts(
-            catalog=catalog,
-            objects=objects,
-            streams=streams,
-            runtime=runtime,
-            environments=environments,
-            archives=archives,
-            clock=clock,
-            directory=directory,
-            job_environment=job_environment,
-            toolkit_mounts=toolkit_mounts,
-            resolve=resolve,
-        )
+        self._ports = ports
         self._admission = Admission(
             places=places or _PLACES_PER_PROCESSOR * processors,
-            clock=clock,
+            clock=ports.clock,
             load=load,
             idle_below=processors / 2,
         )
@@ -98,8 +64,8 @@ class JobsController:
 
     async def run(self) -> None:
         """Drive jobs until cancelled. Jobs that run then go on running, and are adopted by the next `run`."""
-        self._ports.directory.mkdir(parents=True, exist_ok=True)
-        leftovers = list(self._ports.directory.iterdir())
+        self._ports.jobs.mkdir(parents=True, exist_ok=True)
+        leftovers = list(self._ports.jobs.iterdir())
         unfinished = [stored for kind in self.kinds for stored in await self._unfinished(kind)]
         async with asyncio.TaskGroup() as group:
             group.create_task(self._admission.watch(), name="jobs-admission")

@@ -10,9 +10,9 @@ from collections.abc import Coroutine
 from typing import Any, assert_never
 
 from sagehouse.controllers.jobs_admission import Admission
-from sagehouse.controllers.jobs_ports import JobPorts
 from sagehouse.controllers.jobs_stage import Unfit
 from sagehouse.controllers.jobs_steps import Steps, reason_of
+from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.jobs.decide import (
     Abandon,
     Action,
@@ -61,7 +61,7 @@ class Vanished(Exception):
 class Driver:
     """Drives one job. Invariant: nothing is performed before the decision that asks for it is stored."""
 
-    def __init__(self, key: Key, *, ports: JobPorts, admission: Admission) -> None:
+    def __init__(self, key: Key, *, ports: WorkloadPorts, admission: Admission) -> None:
         self.key = key
         self._lifecycle = LIFECYCLES[key.kind]
         self._ports = ports

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from sagehouse.controllers.jobs_collect import Collector
 from sagehouse.controllers.jobs_directory import JobDirectory, remove, workload_id
 from sagehouse.controllers.jobs_observe import final_metrics, outcome_of
-from sagehouse.controllers.jobs_ports import JobPorts
 from sagehouse.controllers.jobs_stage import Unfit, stage
 from sagehouse.controllers.jobs_sync import Watched, sync, watched_of
 from sagehouse.controllers.jobs_workload import build_workload, environment_spec, log_stream
+from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.jobs import processing, training
 from sagehouse.domain.jobs.failure import FailureReason, disk_full, internal, refused
 from sagehouse.domain.jobs.layout import layout_of
@@ -33,7 +33,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 class Steps:
     """The steps of one job. Raises Invalid or NotFound when made for a job that asks for what is not available."""
 
-    def __init__(self, stored: Stored, ports: JobPorts) -> None:
+    def __init__(self, stored: Stored, ports: WorkloadPorts) -> None:
         document = stored.document
         self._ports = ports
         self._key = stored.key
@@ -43,7 +43,7 @@ class Steps:
         self._scope = Scope(account=stored.key.account, region=stored.key.region)
         self._spec = _SPECS[stored.key.kind](document)
         self._image = ports.resolve(self._spec.image)
-        root = ports.directory / workload_id(stored.key, self._created_at)
+        root = ports.jobs / workload_id(stored.key, self._created_at)
         self._directory = JobDirectory(root=root, layout=layout_of(self._spec))
         self._collector = Collector(
             self._spec, self._directory, objects=ports.objects, archives=ports.archives, clock=ports.clock

@@ -3,27 +3,22 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from sagehouse.controllers.jobs_workload import TOOLKIT, environment_mounts, environment_spec, without_network
-from sagehouse.controllers.model_cache import ModelCache
+from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.hosting.container import Container, container_of, definition_of
 from sagehouse.domain.instances import instance
 from sagehouse.domain.jobs.failure import last_words
-from sagehouse.images.image import Image
 from sagehouse.kit.arn import is_arn
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid, NotFound, SagehouseError
-from sagehouse.ports.archives import Archives
 from sagehouse.ports.catalog import Catalog, Key
-from sagehouse.ports.clock import Clock
-from sagehouse.ports.objects import Objects
-from sagehouse.ports.runtime import Environments, Handle, Host, Mount, Observed, Runtime, Workload
-from sagehouse.ports.serving import Serving
-from sagehouse.ports.streams import Scope, Streams
+from sagehouse.ports.runtime import Handle, Host, Mount, Observed, Runtime, Workload
+from sagehouse.ports.streams import Scope
 
 _log = logging.getLogger(__name__)
 _GIB = 1024**3
@@ -34,27 +29,6 @@ _SOCKETS = "/run/sagehouse"
 """Where a server sees the directory its socket is made in."""
 _TAIL_EVENTS = 200
 """Log events that hold the longest traceback worth quoting."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerPorts:
-    """What the controllers of model servers work with."""
-
-    catalog: Catalog
-    objects: Objects
-    streams: Streams
-    runtime: Runtime
-    environments: Environments
-    archives: Archives
-    serving: Serving
-    clock: Clock
-    directory: Path
-    """Every server has its own directory below. Short: unix socket paths are limited to 107 bytes."""
-    job_environment: Callable[[Key], Mapping[str, str]]
-    toolkit_mounts: Sequence[Mount]
-    resolve: Callable[[str], Image]
-    """`images.resolve`."""
-    models: ModelCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +105,14 @@ async def container_for(catalog: Catalog, key: Key, model_name: str) -> Containe
     )
 
 
-async def build(server: Server, ports: ServerPorts) -> Workload:
+async def build(server: Server, ports: WorkloadPorts) -> Workload:
     """Return the server's workload, its environment and model ready; the same one whenever it is asked for.
 
     Raises what resolving the image, building the environment or fetching the model raises.
     """
     image = ports.resolve(server.container.image)
     environment = await ports.environments.ensure(environment_spec(image))
-    place = Place.of(ports.directory, server.instance_id)
+    place = Place.of(ports.servers, server.instance_id)
     if not place.model.is_dir():  # a server that is started again keeps its model, whatever happened in S3
         place.model.unlink(missing_ok=True)
         place.prepare(await ports.models.provide(server.container.artifact))
@@ -180,7 +154,7 @@ async def build(server: Server, ports: ServerPorts) -> Workload:
     )
 
 
-async def _tell(note: str, server: Server, ports: ServerPorts) -> None:
+async def _tell(note: str, server: Server, ports: WorkloadPorts) -> None:
     """Say in the server's log how its environment differs from what its image names."""
     if note:
         ports.streams.file(server.scope, server.log_group, server.log_stream)
@@ -196,7 +170,7 @@ async def end_of(runtime: Runtime, handle: Handle) -> Observed:
         return Observed(is_running=False, reason="lost", detail=problem.message)
 
 
-async def await_ready(ports: ServerPorts, *, socket: Path, handle: Handle) -> Observed | None:
+async def await_ready(ports: WorkloadPorts, *, socket: Path, handle: Handle) -> Observed | None:
     """Return None once the server answers its ping with 200; how it ended if that came first. Waits without limit."""
     async with asyncio.TaskGroup() as group:
         ended = group.create_task(end_of(ports.runtime, handle), name=f"end-of-{handle.workload_id}")
@@ -210,7 +184,7 @@ async def await_ready(ports: ServerPorts, *, socket: Path, handle: Handle) -> Ob
     return ended.result()
 
 
-async def last_line(ports: ServerPorts, server: Server) -> str:
+async def last_line(ports: WorkloadPorts, server: Server) -> str:
     """Return the line of the server's log that says what went wrong; "" if there is none."""
     try:
         page = await ports.streams.read(
@@ -221,12 +195,12 @@ async def last_line(ports: ServerPorts, server: Server) -> str:
     return last_words(event.message for event in page.events)
 
 
-async def find(ports: ServerPorts, server: Server) -> Handle | None:
+async def find(ports: WorkloadPorts, server: Server) -> Handle | None:
     """Return the handle of a server that may have been started by one who was killed before he could say so.
 
     Starting it again finds it, for equal ids are one workload.
     """
-    if not Place.of(ports.directory, server.instance_id).run.exists():
+    if not Place.of(ports.servers, server.instance_id).run.exists():
         return None
     try:
         return await ports.runtime.start(await build(server, ports))
@@ -235,7 +209,7 @@ async def find(ports: ServerPorts, server: Server) -> Handle | None:
         return None
 
 
-async def put_out(ports: ServerPorts, handle: Handle, *, grace_s: float = _GRACE_S) -> None:
+async def put_out(ports: WorkloadPorts, handle: Handle, *, grace_s: float = _GRACE_S) -> None:
     """End a server and let the runtime forget it; one that is not there is no error."""
     try:
         await ports.runtime.stop(handle, grace_s=grace_s)

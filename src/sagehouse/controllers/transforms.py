@@ -6,23 +6,12 @@ named is decided in `domain.transform`.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
-from sagehouse.controllers.model_cache import ModelCache
-from sagehouse.controllers.model_server import ServerPorts
 from sagehouse.controllers.transforms_job import TransformJob
+from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.lifecycle import TRANSFORM_JOB
-from sagehouse.images import resolve as resolve_image
-from sagehouse.images.image import Image
-from sagehouse.ports.archives import Archives
-from sagehouse.ports.catalog import Catalog, Key
-from sagehouse.ports.clock import Clock
-from sagehouse.ports.objects import Objects
-from sagehouse.ports.runtime import Environments, Mount, Runtime
-from sagehouse.ports.serving import Serving
-from sagehouse.ports.streams import Streams
+from sagehouse.ports.catalog import Key
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS = 3
@@ -37,37 +26,8 @@ class TransformsController:
 
     kinds: tuple[str, ...] = (TRANSFORM_JOB.kind,)
 
-    def __init__(
-        self,
-        *,
-        catalog: Catalog,
-        objects: Objects,
-        streams: Streams,
-        runtime: Runtime,
-        environments: Environments,
-        archives: Archives,
-        serving: Serving,
-        clock: Clock,
-        directory: Path,
-        job_environment: Callable[[Key], Mapping[str, str]],
-        toolkit_mounts: Sequence[Mount],
-        resolve: Callable[[str], Image] = resolve_image,
-    ) -> None:
-        self._ports = ServerPorts(
-            catalog=catalog,
-            objects=objects,
-            streams=streams,
-            runtime=runtime,
-            environments=environments,
-            archives=archives,
-            serving=serving,
-            clock=clock,
-            directory=directory,
-            job_environment=job_environment,
-            toolkit_mounts=toolkit_mounts,
-            resolve=resolve,
-            models=ModelCache(objects=objects, archives=archives, directory=directory / "models"),
-        )
+    def __init__(self, ports: WorkloadPorts) -> None:
+        self._ports = ports
         self._jobs: dict[PlaceOf, TransformJob] = {}
         self._woken: dict[PlaceOf, Key] = {}
         self._bell = asyncio.Event()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sagehouse.controllers.jobs_steps import reason_of
-from sagehouse.controllers.model_server import Place, ServerPorts, container_for, put_out
+from sagehouse.controllers.model_server import Place, container_for, put_out
 from sagehouse.controllers.transforms_file import Failed, InputFile, Transformer
 from sagehouse.controllers.transforms_input import input_files
 from sagehouse.controllers.transforms_servers import (
@@ -21,6 +21,7 @@ from sagehouse.controllers.transforms_servers import (
     replica_documents,
     replicas_of,
 )
+from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.hosting.deployment import Replica
 from sagehouse.domain.jobs.failure import MAX_CHARACTERS, empty_input
 from sagehouse.domain.lifecycle import TRANSFORM_JOB
@@ -47,7 +48,7 @@ class End:
 class TransformJob:
     """Drives one job from where it is to its end. Files whose result is stored are not transformed again."""
 
-    def __init__(self, key: Key, *, ports: ServerPorts) -> None:
+    def __init__(self, key: Key, *, ports: WorkloadPorts) -> None:
         self.key = key
         self._ports = ports
         self._bell = asyncio.Event()
@@ -132,7 +133,7 @@ class TransformJob:
         return Servers(stored, plan=plan, container=container, ports=self._ports, note=self._note)
 
     def _place(self, replica: Replica) -> Place:
-        return Place.of(self._ports.directory, replica.instance_id)
+        return Place.of(self._ports.servers, replica.instance_id)
 
     # -- the stored job
 
@@ -158,7 +159,7 @@ class TransformJob:
         await self._store(ended, to=end)
         for replica in replicas:
             await asyncio.to_thread(shutil.rmtree, self._place(replica).root, ignore_errors=True)
-        await self._ports.models.prune(self._ports.directory)
+        await self._ports.models.prune(self._ports.servers)
 
     async def _handle(self, stored: Stored | None, replica: Replica) -> Handle | None:
         if replica.handle is not None or stored is None:
@@ -217,7 +218,7 @@ class Work:
     servers: Servers
     left: Sequence[tuple[int, InputFile]]
     progress: Progress
-    ports: ServerPorts
+    ports: WorkloadPorts
 
     async def on(self, running: Sequence[Running]) -> list[Mishap]:
         """Return what went wrong, in the order it did, once every file was tried."""
@@ -256,7 +257,7 @@ class Work:
             clock=self.ports.clock,
             socket=one.socket,
             gate=asyncio.Semaphore(self.plan.in_flight),
-            scratch=Place.of(self.ports.directory, one.server.instance_id).root / "out",
+            scratch=Place.of(self.ports.servers, one.server.instance_id).root / "out",
         )
 
 

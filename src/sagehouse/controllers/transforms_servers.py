@@ -9,7 +9,6 @@ from pathlib import Path
 from sagehouse.controllers.model_server import (
     Place,
     Server,
-    ServerPorts,
     await_ready,
     build,
     end_of,
@@ -17,6 +16,7 @@ from sagehouse.controllers.model_server import (
     last_line,
     put_out,
 )
+from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.hosting.container import Container
 from sagehouse.domain.hosting.deployment import DEFAULT_STARTUP_S, Replica, instance_id
 from sagehouse.domain.transform.plan import Plan
@@ -64,7 +64,7 @@ class Servers:
         *,
         plan: Plan,
         container: Container,
-        ports: ServerPorts,
+        ports: WorkloadPorts,
         note: Callable[[Sequence[Replica]], Awaitable[None]],
     ) -> None:
         self._stored = stored
@@ -96,7 +96,7 @@ class Servers:
             [replace(one, handle=handle_document(handle)) for one, handle in zip(replicas, handles, strict=True)]
         )
         running = [
-            Running(server, handle, Place.of(self._ports.directory, server.instance_id).socket(server.attempt))
+            Running(server, handle, Place.of(self._ports.servers, server.instance_id).socket(server.attempt))
             for server, handle in zip(servers, handles, strict=True)
         ]
         async with asyncio.TaskGroup() as group:

@@ -18,6 +18,8 @@ from tests.fakes.runtime import FakeRuntime, Fate
 from tests.fakes.serving import Asked, FakeServing, Model, answer
 from tests.fakes.streams import FakeStreams
 
+from sagehouse.controllers.model_cache import ModelCache
+from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.images.image import EnvironmentSpec, Image, Requirements
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import NotFound, Unavailable
@@ -131,21 +133,23 @@ class Ground:
         """Make the controller anew, as after a restart: it knows nothing but what the ports hold."""
         raise NotImplementedError
 
-    def ports(self) -> dict:
-        return {
-            "catalog": self.catalog,
-            "objects": self.objects,
-            "streams": self.streams,
-            "runtime": self.runtime,
-            "environments": self.environments,
-            "archives": self.archives,
-            "serving": self.serving,
-            "clock": self.clock,
-            "directory": self.root / "run",
-            "job_environment": lambda key: {"AWS_ENDPOINT_URL": "http://house", "AWS_ACCESS_KEY_ID": key.account},
-            "toolkit_mounts": (),
-            "resolve": resolve,
-        }
+    def ports(self) -> WorkloadPorts:
+        return WorkloadPorts(
+            catalog=self.catalog,
+            objects=self.objects,
+            streams=self.streams,
+            runtime=self.runtime,
+            environments=self.environments,
+            archives=self.archives,
+            serving=self.serving,
+            clock=self.clock,
+            jobs=self.root / "jobs",
+            servers=self.root / "run",
+            models=ModelCache(objects=self.objects, archives=self.archives, directory=self.root / "run" / "models"),
+            job_environment=lambda key: {"AWS_ENDPOINT_URL": "http://house", "AWS_ACCESS_KEY_ID": key.account},
+            toolkit_mounts=(),
+            resolve=resolve,
+        )
 
     def _behave(self, workload: Workload) -> Fate:
         if all(one.id != workload.id for one in self.started):

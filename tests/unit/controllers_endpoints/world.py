@@ -17,7 +17,7 @@ ROUTE = EndpointKey(account=ACCOUNT, region=REGION, name="live")
 
 class World(Ground):
     def build(self) -> None:
-        self.controller = EndpointsController(**self.ports())
+        self.controller = EndpointsController(self.ports())
 
     async def a_config(self, name: str = "first", *, model: str = "churn", count: int = 1, **members) -> None:
         variant = {

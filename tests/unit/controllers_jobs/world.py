@@ -12,10 +12,13 @@ from tests.fakes.catalog import FakeCatalog
 from tests.fakes.environments import FakeEnvironments
 from tests.fakes.objects import FakeObjects
 from tests.fakes.runtime import FakeRuntime, Fate
+from tests.fakes.serving import FakeServing
 from tests.fakes.streams import FakeStreams
 from tests.unit.domain_jobs.documents import ACCOUNT, BUCKET, REGION
 
 from sagehouse.controllers.jobs import JobsController
+from sagehouse.controllers.model_cache import ModelCache
+from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.kit.document import Document
 from sagehouse.ports.catalog import Insert, Key, Stored
 from sagehouse.ports.runtime import Workload
@@ -141,21 +144,24 @@ class World:
 
     def build(self) -> None:
         """Make the controller anew, as after a restart: it knows nothing but what the ports hold."""
-        self.controller = JobsController(
+        archives = PlainArchives()
+        ports = WorkloadPorts(
             catalog=self.catalog,
             objects=self.objects,
             streams=self.streams,
             runtime=self.runtime,
             environments=self.environments,
-            archives=PlainArchives(),
+            archives=archives,
+            serving=FakeServing(),
             clock=self.clock,
-            directory=self.root / "jobs",
+            jobs=self.root / "jobs",
+            servers=self.root / "run",
+            models=ModelCache(objects=self.objects, archives=archives, directory=self.root / "run" / "models"),
             job_environment=lambda key: {"AWS_ENDPOINT_URL": "http://house", "AWS_ACCESS_KEY_ID": key.account},
             toolkit_mounts=(),
             resolve=self.resolve or (lambda uri: self.image),
-            places=self.places,
-            load=lambda: self.load,
         )
+        self.controller = JobsController(ports, places=self.places, load=lambda: self.load)
 
     def _behave(self, workload: Workload) -> Fate:
         if not any(one.id == workload.id for one in self.runtime.started):

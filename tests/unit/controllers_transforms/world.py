@@ -14,7 +14,7 @@ LOG_GROUP = "/aws/sagemaker/TransformJobs"
 
 class World(Ground):
     def build(self) -> None:
-        self.controller = TransformsController(**self.ports())
+        self.controller = TransformsController(self.ports())
 
     async def files(self, **files: bytes) -> None:
         """Input objects by name: `in/a.csv` from `a`."""
