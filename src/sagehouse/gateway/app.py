@@ -21,6 +21,7 @@ from sagehouse.kit.errors import Invalid, SagehouseError, Unavailable
 from sagehouse.ports.call import Call
 from sagehouse.ports.clock import Clock, Ids
 from sagehouse.ports.house import Operation
+from sagehouse.wire.digest import check_digests
 from sagehouse.wire.errors import serialize_error
 from sagehouse.wire.http import HttpRequest, HttpResponse, parse_query
 from sagehouse.wire.identify import Target, Unidentified, identify, is_form
@@ -197,6 +198,8 @@ class Gateway:
             exchange.request = replace(exchange.request, body=exchange.body)
         else:
             body = await exchange.body.read(limit_bytes=BODY_LIMIT_BYTES)
+            if _target(exchange).service.name == "s3":
+                check_digests({**exchange.request.headers, **exchange.body.trailers}, body)
             exchange.request = replace(exchange.request, body=body)
 
     async def _name_caller(self, exchange: Exchange) -> None:
