@@ -78,9 +78,10 @@ def start(spec: Spec, host: HostSpec, folder: str, *, hosts_file: str, shared: N
             _map_users(founder)
         if shared.user < 0 and len(spec["hosts"]) > 1:
             _share(shared, founder, spec=spec, is_user=how == "user")
-        group.join(founder)
         os.write(go, b"u")
         init = int(_hear(news))
+        group.join(init)  # the kernel takes some 10 ms over it, in which init builds the root
+        os.write(go, b"j")
     except BaseException:
         os.kill(founder, signals.SIGKILL)
         for end in (output, news, go):
@@ -199,7 +200,7 @@ def _be_init(
         signals.pthread_sigmask(signals.SIG_BLOCK, (*FORWARDED, signals.SIGCHLD))
         go, output, news = _only(ends)
         os.umask(0o022)
-        _set_up(spec, host, folder, hosts_file=hosts_file, is_user=is_user)
+        _set_up(spec, host, folder, hosts_file=hosts_file, is_user=is_user, go=go)
         os.write(news, b"ready\n")
         if not os.read(go, 1):
             os._exit(NOT_STARTED)
@@ -240,16 +241,18 @@ def _only(ends: tuple[int, int, int]) -> tuple[int, int, int]:
     return low[0], low[1], low[2]
 
 
-def _set_up(spec: Spec, host: HostSpec, folder: str, *, hosts_file: str, is_user: bool) -> None:
-    try:
-        kernel.unshare(kernel.NEWCGROUP)
-    except OSError:
-        pass  # a kernel without control groups has none to hide
+def _set_up(spec: Spec, host: HostSpec, folder: str, *, hosts_file: str, is_user: bool, go: int) -> None:
     if spec["is_network_isolated"]:
         _raise_loopback()
     if is_user:
         write("/proc/sys/user/max_user_namespaces", "0")  # a job's own user namespace would give it all rights again
     Root(host, folder, hosts_file=hosts_file, is_network_isolated=spec["is_network_isolated"]).enter()
+    if not os.read(go, 1):
+        os._exit(NOT_STARTED)
+    try:
+        kernel.unshare(kernel.NEWCGROUP)  # now that this process is in its group, which becomes the root of all it sees
+    except OSError:
+        pass  # a kernel without control groups has none to hide
     kernel.keep_capabilities(frozenset(kernel.CAPABILITIES.values()))
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
 

@@ -10,6 +10,7 @@ import json
 import marshal
 import os
 import re
+import select
 import subprocess
 import sys
 import zlib
@@ -124,7 +125,7 @@ class ProcessRuntime:
             with suppress(FileExistsError):
                 os.mkfifo(state / ledger.CONTROL, 0o600)
             with (state / ledger.ERRORS).open("ab") as errors:
-                subprocess.run(
+                process = subprocess.Popen(
                     bare_command(self.interpreter, "supervisor", str(state)),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -132,9 +133,8 @@ class ProcessRuntime:
                     cwd="/",
                     env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
                     start_new_session=True,
-                    timeout=LAUNCH_TIMEOUT_S,
-                    check=True,
                 )
+            _await_success(process, timeout_s=LAUNCH_TIMEOUT_S)
         except (OSError, subprocess.SubprocessError) as error:
             words = _last_words(state)
             raise Unavailable(f"Workload {workload.id!r} could not be started in {state}: {words or error}") from error
@@ -268,6 +268,20 @@ def _pidfd(state: Path) -> int | None:
         return os.pidfd_open(int((state / ledger.BEGAN).read_bytes()))
     except (OSError, ValueError):
         return None
+
+
+def _await_success(process: subprocess.Popen[bytes], *, timeout_s: float) -> None:
+    """Return as soon as a process has ended well; `subprocess` itself would look only every now and then."""
+    pidfd = os.pidfd_open(process.pid)
+    ended = select.poll()
+    ended.register(pidfd, select.POLLIN)
+    try:
+        if not ended.poll(timeout_s * 1000):
+            process.kill()
+    finally:
+        os.close(pidfd)
+    if process.wait():
+        raise subprocess.CalledProcessError(process.returncode, process.args)
 
 
 async def _readable(descriptor: int) -> None:
