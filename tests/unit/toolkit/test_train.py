@@ -22,7 +22,7 @@ def test_hyperparameters_become_sorted_arguments_whether_they_are_json_or_raw(jo
     assert ran.code == 0, ran
     arguments = shown(ran.stdout)[0]
 
-    assert " ".join(arguments) == "--d a=2,b=1 --epochs 10 --flag True -k 3 --lr 0.1 --none  --raw reg:x --word abc"
+    assert " ".join(arguments) == "-d a=2,b=1 --epochs 10 --flag True -k 3 --lr 0.1 --none  --raw reg:x --word abc"
 
 
 def test_the_script_finds_the_job_in_sm_variables(job: Job):
@@ -127,8 +127,8 @@ def test_the_last_of_several_tracebacks_is_told(job: Job):
 
 def test_sigterm_reaches_the_script_which_may_save_and_end_well(job: Job):
     job.script(
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (print('saved', flush=True), sys.exit(0)))\n"
+        "import os, signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'saved\\n'), sys.exit(0)))\n"
         "print('ready', flush=True)\n"
         "time.sleep(60)\n"
     )

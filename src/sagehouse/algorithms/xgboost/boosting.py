@@ -4,7 +4,6 @@ It drives `Booster.update` itself, because xgboost.train's callbacks changed twi
 """
 
 import signal
-import sys
 
 import xgboost
 
@@ -49,7 +48,7 @@ def boost(parameters, watched, *, checkpoints=None):
     try:
         return _boost(parameters, watched, checkpoints)
     except xgboost.core.XGBoostError as error:
-        message = str(error)
+        message = _without_stack(str(error))
         if any(known in message for known in _USERS):
             raise UserError(message) from error
         raise AlgorithmError("XGB train call failed with exception:\n %s" % message) from error
@@ -96,6 +95,13 @@ def _evaluate(booster, watched, iteration, parameters):
                     metric, parameters.objective, data.get_label(), predictions
                 )
     return ordered
+
+
+def _without_stack(message):
+    """Return XGBoost's message without time, source file and addresses: "Check failed: ... label must be in [0,1]"."""
+    told = message.split("Stack trace")[0].strip()
+    at = told.find("Check failed")
+    return told[at:] if at >= 0 else told
 
 
 class _EarlyStopping:
@@ -153,4 +159,3 @@ class _Termination:
 
     def _ask(self, *_):
         self.is_asked = True
-        sys.stdout.flush()

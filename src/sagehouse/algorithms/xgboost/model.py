@@ -1,5 +1,6 @@
 """The artifact: /opt/ml/model/xgboost-model, pickled or in XGBoost's own format as the container's version does it."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -59,8 +60,11 @@ def features_of(booster):
     """Return how many features the booster was trained on, None if it does not say."""
     if hasattr(booster, "num_features"):
         return booster.num_features()
-    names = booster.feature_names
-    return len(names) if names else None
+    if booster.feature_names:
+        return len(booster.feature_names)
+    if not hasattr(booster, "save_config"):
+        return None
+    return int(json.loads(booster.save_config())["learner"]["learner_model_param"]["num_feature"]) or None
 
 
 def predict(booster, matrix):
