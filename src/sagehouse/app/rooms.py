@@ -30,6 +30,8 @@ from sagehouse.storage.streams.adapter import FileStreams
 
 WORKPLACES = ("jobs", "run", "models")
 """Directories of the data directory in which workloads run and what they unpack lies."""
+_PACKAGE = Path(sagehouse.__file__).parent
+_INSIDE_JOBS = ("toolkit", "algorithms")
 _INSIDE = Path("/opt/sagehouse")
 """Where a job finds the toolkit and what it needs to reach the house."""
 
@@ -90,7 +92,9 @@ def build_rooms(config: Config, *, url: str) -> Rooms:
         streams=streams,
         serving=serving,
         runtime=ProcessRuntime(),
-        environments=UvEnvironments(config.environments, is_strict=config.is_strict),
+        environments=UvEnvironments(
+            config.environments, is_strict=config.is_strict, code=[_PACKAGE / name for name in _INSIDE_JOBS]
+        ),
         archives=TarArchives(),
         dispatcher=dispatcher,
         url=url,
@@ -139,11 +143,9 @@ def controllers_of(
 
 def _mounts(config: Config) -> Sequence[Mount]:
     """Return what every job sees of the house: the toolkit, the algorithms, certificates, empty AWS files."""
-    package = Path(sagehouse.__file__).parent
     seen = {
-        "sagehouse/__init__.py": package / "__init__.py",
-        "sagehouse/toolkit": package / "toolkit",
-        "sagehouse/algorithms": package / "algorithms",
+        "sagehouse/__init__.py": _PACKAGE / "__init__.py",
+        **{f"sagehouse/{name}": _PACKAGE / name for name in _INSIDE_JOBS},
         "house/authority/bundle.pem": config.bundle,
         "house/aws": config.home / "aws",
         "house/sagemaker": config.home / "sagemaker",

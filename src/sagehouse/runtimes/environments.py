@@ -23,6 +23,7 @@ import uv
 
 from sagehouse.kit.errors import Unavailable
 from sagehouse.ports.runtime import Environment, EnvironmentSpec, Requirements
+from sagehouse.runtimes.bytecode import compile_for
 from sagehouse.runtimes.indexes import pip_settings, uv_environment, uv_options
 from sagehouse.runtimes.interpreters import Interpreter, find_interpreter
 
@@ -37,21 +38,32 @@ QUOTED_LINES = 12
 
 
 class UvEnvironments:
-    """With `is_strict`, only what an image names exactly; without, the nearest that can be installed here."""
+    """With `is_strict`, only what an image names exactly; without, the nearest that can be installed here.
 
-    def __init__(self, root: Path, *, is_strict: bool = False, only_binary: bool = True) -> None:
+    `code` are directories that the environments' interpreters run besides their packages: byte code is made for them.
+    """
+
+    def __init__(
+        self, root: Path, *, is_strict: bool = False, only_binary: bool = True, code: Sequence[Path] = ()
+    ) -> None:
         self.root = root.absolute()
         self.is_strict = is_strict
         self.only_binary = only_binary
+        self.code = tuple(code)
+        self._compiled: set[str] = set()
         self._building: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def ensure(self, spec: EnvironmentSpec) -> Environment:
         alternatives = [each for each in spec.alternatives if not (self.is_strict and each.note)]
         digest = _digest(alternatives)
-        if found := _read(self.root / digest):
-            return found
-        async with self._building[digest]:
-            return await asyncio.to_thread(self._build, spec.name, alternatives, digest)
+        found = _read(self.root / digest)
+        if found is None:
+            async with self._building[digest]:
+                found = await asyncio.to_thread(self._build, spec.name, alternatives, digest)
+        if found.python_version not in self._compiled:
+            await asyncio.to_thread(compile_for, found.python, found.python_version, self.code)
+            self._compiled.add(found.python_version)
+        return found
 
     def _build(self, name: str, alternatives: Sequence[Requirements], digest: str) -> Environment:
         path = self.root / digest
