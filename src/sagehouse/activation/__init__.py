@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 from sagehouse.activation import lock
@@ -47,6 +48,9 @@ def activate(
     os.environ.update(variables(house["url"], home=directory, region=region or house["region"], outer=os.environ))
     for name in REMOVED:
         os.environ.pop(name, None)
+    boto3 = sys.modules.get("boto3")
+    if boto3 is not None:
+        boto3.DEFAULT_SESSION = None  # type: ignore[attr-defined]  # it may hold other credentials already
     if fast_polling:
         from sagehouse.activation import polling
 

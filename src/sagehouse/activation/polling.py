@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import weakref
 from types import FrameType
 from typing import Any
 
@@ -20,6 +21,8 @@ _SHORTEST_S = 0.05
 """Never ask more often than this, whatever changes."""
 _LONGEST_LOG_WAIT_S = 2.0
 """Loops that also print log lines come back this often while a job runs."""
+_COUNTED = ("retries", "retry_with_backoff")
+"""Functions of the SDK that give up after so many sleeps, however short those were."""
 _real_sleep = time.sleep
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -30,18 +33,44 @@ class _Changes:
     def __init__(self, url: str) -> None:
         self.url = url
         self.seen = 0
+        self._idle: weakref.WeakSet[Any] = weakref.WeakSet()
 
-    def wait(self, seconds: float, names: list[str]) -> None:
-        """Return when something unseen has changed, nothing is in motion, or `seconds` have passed."""
+    def wait(self, seconds: float, names: list[str]) -> bool:
+        """Return when something unseen has changed, nothing is in motion, or `seconds` have passed.
+
+        With names, whether any of them was in motion.
+        """
         query = urllib.parse.urlencode({"since": self.seen, "timeout": seconds, "name": names}, doseq=True)
         started = time.monotonic()
         try:
             with _opener.open(f"{self.url}/_sagehouse/changes?{query}", timeout=seconds + 10) as answer:
-                self.seen = json.load(answer)["seen"]
+                document = json.load(answer)
+            self.seen, was_moving = document["seen"], document["moving"]
         except (OSError, ValueError, KeyError, urllib.error.URLError):
             _real_sleep(max(0.0, seconds - (time.monotonic() - started)))
-            return
+            return True
         _real_sleep(max(0.0, _SHORTEST_S - (time.monotonic() - started)))
+        return bool(was_moving)
+
+    def wait_for_waiter(self, seconds: float, frame: FrameType) -> None:
+        """Shorten a wait of a botocore waiter. It counts its attempts, so only what it waits for may end a wait.
+
+        Once it may look at once at a resource that does not move: that may just have ended. Then it waits as it meant
+        to, for whatever it waits for is not under way here (an object of S3, a resource nobody has begun to delete).
+        """
+        started = time.monotonic()
+        waiter = frame.f_locals.get("self")
+        if waiter is None or waiter in self._idle or not _is_sagemakers(waiter):
+            _real_sleep(seconds)
+        elif not self.wait(seconds, _waiter_names(frame)) and time.monotonic() - started < seconds:
+            self._idle.add(waiter)
+
+
+def _is_sagemakers(waiter: object) -> bool:
+    """Whether a botocore waiter describes resources of SageMaker: nothing else changes by itself here."""
+    method = getattr(getattr(waiter, "_operation_method", None), "_client_method", None)
+    meta = getattr(getattr(method, "__self__", None), "meta", None)
+    return getattr(getattr(meta, "service_model", None), "service_name", "") == "sagemaker"
 
 
 def _waiter_names(frame: FrameType) -> list[str]:
@@ -69,8 +98,10 @@ def install(url: str) -> None:
         module = str(frame.f_globals.get("__name__", ""))
         if seconds < 1:
             _real_sleep(seconds)
-        elif module == "botocore.waiter":  # counts its attempts, so only its own resource may end a wait
-            changes.wait(seconds, _waiter_names(frame))
+        elif module == "botocore.waiter":
+            changes.wait_for_waiter(seconds, frame)
+        elif frame.f_code.co_name in _COUNTED:
+            _real_sleep(seconds)
         elif module == "sagemaker" or module.startswith("sagemaker."):
             changes.wait(min(seconds, _LONGEST_LOG_WAIT_S), [])
             _forget_last_look(frame)

@@ -12,22 +12,46 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-REMOVED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
-"""Variables that would lead a client to other credentials."""
+REMOVED = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_ACCOUNT_ID",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+)
+"""Variables that would lead a client to other credentials or past the endpoint."""
 
+OUTER_PROXY = "SAGEHOUSE_OUTER_PROXY"
+"""The https proxy the environment named before it was pointed at a house: a house started in it goes out that way."""
 _LOCAL = "127.0.0.1,localhost,::1"
+_AWS = re.compile(r"\*|\*?\.?(?:.+\.)?(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|api\.aws|aws)", re.IGNORECASE)
+"""Entries of NO_PROXY that would let requests to AWS past the house."""
+
+
+def outer_proxy(outer: Mapping[str, str]) -> str:
+    """Return the https proxy of an environment; of one that is pointed at a house, the one it named before."""
+    proxy = outer.get("https_proxy") or outer.get("HTTPS_PROXY") or ""
+    return outer.get(OUTER_PROXY, "") if proxy and proxy == outer.get("SAGEHOUSE_URL") else proxy
 
 
 def variables(url: str, *, home: Path, region: str, outer: Mapping[str, str]) -> dict[str, str]:
     """Return name -> value for a program started on this machine.
 
-    `outer` is the environment it would have had: its NO_PROXY is kept. An AWS service endpoint set there for one
-    service (AWS_ENDPOINT_URL_S3) is overridden, so that no request leaves the house.
+    `outer` is the environment it would have had: its NO_PROXY is kept, but for AWS's hosts. An AWS service endpoint
+    set there for one service (AWS_ENDPOINT_URL_S3) is overridden, so that no request leaves the house.
     """
     bundle = str(home / "authority" / "bundle.pem")
     aws = home / "aws"
-    outside = outer.get("NO_PROXY") or outer.get("no_proxy") or ""
-    exempt = ",".join(dict.fromkeys(part for part in f"{_LOCAL},{outside}".split(",") if part))
+    outside = (part.strip() for part in (outer.get("NO_PROXY") or outer.get("no_proxy") or "").split(","))
+    exempt = ",".join(dict.fromkeys([*_LOCAL.split(","), *(part for part in outside if part and not _is_aws(part))]))
     pointed = {
         "SAGEHOUSE_URL": url,
         "SAGEHOUSE_HOME": str(home),
@@ -50,9 +74,16 @@ def variables(url: str, *, home: Path, region: str, outer: Mapping[str, str]) ->
         "SSL_CERT_FILE": bundle,
         "NODE_EXTRA_CA_CERTS": bundle,
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(home / "sagemaker" / "config.yaml"),
+        "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(home / "sagemaker" / "config.yaml"),
         "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
     }
     for name in outer:
         if re.fullmatch(r"AWS_ENDPOINT_URL_[A-Z0-9_]+", name):
             pointed[name] = url
+    if outer_proxy(outer) not in ("", url):
+        pointed[OUTER_PROXY] = outer_proxy(outer)
     return pointed
+
+
+def _is_aws(entry: str) -> bool:
+    return bool(_AWS.fullmatch(entry.rpartition(":")[0] if entry.rpartition(":")[2].isdigit() else entry))

@@ -28,6 +28,13 @@ _RENEWAL_DAYS = 30  # before the end a certificate is made anew
 _DOMAINS = ("amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "api.aws", "aws", "localhost", "sagehouse.internal")
 _NETWORKS = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
 _HERE = ("localhost", "127.0.0.1", "::1")
+_SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+"""Where Debian, Fedora, SUSE and Alpine keep what the machine's owner trusts; OpenSSL's own default is often absent."""
 _MEMORY_LIMIT = 512  # TLS contexts, one per host name, about 50 kB each
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -73,11 +80,12 @@ class Authority:
     def bundle(self, path: Path, *, extra: Iterable[Path] = ()) -> None:
         """Write this authority, then every certificate the machine and `extra` files trust, each once.
 
-        A program that trusts the bundle trusts sagehouse and whatever it trusted before.
+        A program that trusts the bundle trusts sagehouse and whatever it trusted before. The bundle may itself be among
+        `extra`: a house started again from a shell that is pointed at it has no other word of what that shell trusted.
         """
         blocks = dict.fromkeys(_CERTIFICATE.findall(self.certificate.read_bytes()))
         for source in (*extra, *_trusted_files()):
-            if source != path and source.is_file():
+            if source.is_file():
                 blocks |= dict.fromkeys(_CERTIFICATE.findall(source.read_bytes()))
         _write(path, b"\n".join(blocks) + b"\n", mode=0o644)
 
@@ -208,7 +216,7 @@ def _write(path: Path, data: bytes, *, mode: int) -> None:
 def _trusted_files() -> list[Path]:
     """Return the bundles this machine's programs trust by default, the system's first."""
     paths = ssl.get_default_verify_paths()
-    found = [Path(name) for name in (paths.cafile, paths.openssl_cafile) if name]
+    found = [Path(name) for name in (paths.cafile, paths.openssl_cafile, *_SYSTEM_BUNDLES) if name]
     for package, name in (("certifi", "cacert.pem"), ("botocore", "cacert.pem")):
         spec = find_spec(package)
         if spec is not None and spec.submodule_search_locations:
