@@ -49,25 +49,32 @@ def answering(service):
     return handle
 
 
+def _say(message, level="INFO"):
+    say(message, level, name="sagemaker-inference")
+
+
 def main():
     """Load the model, then listen: whoever can connect is answered by a model that is ready."""
     framework = os.environ.get("SAGEHOUSE_FRAMEWORK", "python")
     workers = os.environ.get("SAGEMAKER_MODEL_SERVER_WORKERS")
     if workers and workers != "1":
-        say("One process serves the model; SAGEMAKER_MODEL_SERVER_WORKERS=%s is not used" % workers, "WARNING")
+        _say("One process serves the model; SAGEMAKER_MODEL_SERVER_WORKERS=%s is not used" % workers, "WARNING")
+    if os.environ.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
+        _say("This image serves one model: SAGEMAKER_MULTI_MODEL is not available", "ERROR")
+        return 1
     try:
         service = service_of(framework)
     except ToolkitError as error:
-        say(str(error), "ERROR")
+        _say(str(error), "ERROR")
         return 1
     except Exception as error:  # the script's own error while it loads its model
         handlers.failed(error)
-        say("The model could not be loaded: %s: %s" % (type(error).__name__, error), "ERROR")
+        _say("The model could not be loaded: %s: %s" % (type(error).__name__, error), "ERROR")
         return 1
     server = Server(listen(), answering(service))
-    say("Model loaded, serving")
+    _say("Model loaded, serving")
     server.run()
-    say("Stopped serving")
+    _say("Stopped serving")
     return 0
 
 
