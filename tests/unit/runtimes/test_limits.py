@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sagehouse.runtimes.process.ledger import status_json
@@ -98,3 +99,15 @@ def test_a_tree_is_removed_whatever_its_names_and_links(tmp_path: Path) -> None:
     remove_tree(tree)
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
     assert (kept / "file").exists()
+
+
+def test_a_tree_may_be_removed_by_several_at_once(tmp_path: Path) -> None:
+    """The end of a failed deployment and the deletion of its endpoint forgot one workload in the same moment."""
+    for round_ in range(20):
+        tree = tmp_path / "tree"
+        for name in range(20):
+            (tree / str(name) / "below").mkdir(parents=True)
+        with ThreadPoolExecutor(4) as pool:
+            for ended in [pool.submit(remove_tree, tree) for _ in range(4)]:
+                ended.result()
+        assert list(tmp_path.iterdir()) == [], round_
