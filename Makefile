@@ -1,12 +1,12 @@
 # Everything from a clean clone: needs python3 (3.11 to 3.13) with venv, make and git, nothing else.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
-VENV := .venv
+# PYTHON names the interpreter (first choice 3.11), VENV the environment: make unit PYTHON=python3.13 VENV=.venv313
+PYTHON ?=
+VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 FIND_LINKS := $(addprefix --find-links ,$(PIP_FIND_LINKS))
-export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help quickstart check test unit system bench docs clean format
 
