@@ -108,12 +108,21 @@ def test_the_same_token_is_the_same_package() -> None:
     assert "ClientToken" not in world.ask("DescribeModelPackage", ModelPackageName="alone")
 
 
+def test_a_package_of_its_own_may_come_with_an_approval_status() -> None:
+    """`register(model_package_name=...)` of both SDKs sends one, and was refused."""
+    world = World()
+    world.ask("CreateModelPackage", **a_model_package("alone", ModelApprovalStatus="PendingManualApproval"))
+    told = world.ask("DescribeModelPackage", ModelPackageName="alone")
+    assert (told["ModelPackageName"], told["ModelApprovalStatus"]) == ("alone", "PendingManualApproval")
+    with pytest.raises(Invalid, match="belongs to versions of a model package group"):
+        world.ask("UpdateModelPackage", ModelPackageArn=told["ModelPackageArn"], ModelApprovalStatus="Approved")
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
         ({"ModelPackageName": "x", "ModelPackageGroupName": "the-group"}, "Cannot determine which one to use."),
         ({}, "Missing ARN."),
-        ({"ModelPackageName": "x", "ModelApprovalStatus": "Approved"}, "ModelApprovalStatus belongs to versions"),
         ({"ModelPackageGroupName": "none"}, f"ModelPackageGroup {ARN}model-package-group/none does not exist."),
     ],
 )

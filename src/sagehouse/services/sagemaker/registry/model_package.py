@@ -140,6 +140,8 @@ KIND = Kind(
 async def create_model_package(house: House, call: Call, request: Document) -> Document:
     """Register the next version of a group, or a package under a name of its own.
 
+    The SDKs send a ModelApprovalStatus for a package of its own too; it is kept as sent, though only versions of a
+    group are approved.
     Again with the same ClientToken it is the same package.
     """
     _check(request)
@@ -159,11 +161,8 @@ def _check(request: Document) -> None:
             "Both ModelPackageName and ModelPackageGroupName are provided in the input. "
             "Cannot determine which one to use."
         )
-    if "ModelPackageName" not in request:
-        if "ModelPackageGroupName" not in request:
-            raise Invalid("Missing ARN. Either ModelPackageName or ModelPackageGroupName is required.")
-    elif "ModelApprovalStatus" in request:
-        raise Invalid("ModelApprovalStatus belongs to versions of a model package group; leave it out.")
+    if "ModelPackageName" not in request and "ModelPackageGroupName" not in request:
+        raise Invalid("Missing ARN. Either ModelPackageName or ModelPackageGroupName is required.")
     if "SourceUri" in request and "InferenceSpecification" in request:
         raise Invalid("SourceUri and InferenceSpecification cannot be given together.")
     if "SourceUri" not in request and "InferenceSpecification" not in request:
