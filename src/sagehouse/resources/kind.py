@@ -55,8 +55,6 @@ class Kind:
     created_member: str = "CreationTime"
     modified_member: str = "LastModifiedTime"
     """"" for kinds whose Describe output has none."""
-    sort_order: str = "Descending"
-    """Of a List request that names none; SageMaker's operations differ here."""
     page_size: int = 10
     """Of a List request that names none. Source: API reference, ListEndpoints, MaxResults."""
     filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -29,6 +29,10 @@ _SORTS: Mapping[str, SortBy] = {
     "Status": "status",
 }
 _ORDER = ("SortBy", "SortOrder", "MaxResults", "NextToken")
+NEWEST_FIRST = "Descending"
+"""The order of a List request that names none, whatever the API reference says of some kinds: deployments that take
+the first row of ListModelPackages for the latest version, as SageMaker's own project templates do, rely on it.
+"""
 
 
 def understood(kind: Kind) -> frozenset[str]:
@@ -87,7 +91,7 @@ def query_of(
         parent=parent,
         equals=wanted,
         sort_by=_sort_by(call, kind, request),
-        descending=request.get("SortOrder", kind.sort_order) == "Descending",
+        descending=request.get("SortOrder", NEWEST_FIRST) == "Descending",
         limit=int(request.get("MaxResults", kind.page_size)),
         token=request.get("NextToken") or None,
         **bounds,

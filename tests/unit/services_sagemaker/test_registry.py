@@ -149,15 +149,24 @@ def test_a_group_may_be_named_by_its_arn() -> None:
     assert output["ModelPackageArn"] == VERSION + "1"
 
 
+def test_the_first_approved_version_listed_by_creation_time_is_the_latest() -> None:
+    """A deployment script asked so, and got the oldest approved model to deploy."""
+    world = World()
+    for _ in range(3):
+        register(world, ModelApprovalStatus="Approved")
+    request = {"ModelPackageGroupName": "the-group", "ModelApprovalStatus": "Approved", "SortBy": "CreationTime"}
+    assert listed(world, **request)[0] == "the-group/3"
+
+
 def test_lists_know_versions_from_packages_that_stand_alone() -> None:
     world = World()
     register(world)
     register(world, ModelApprovalStatus="Approved")
     world.ask("CreateModelPackage", **a_model_package("alone"))
     assert listed(world) == ["alone"]
-    assert listed(world, ModelPackageGroupName="the-group") == ["the-group/1", "the-group/2"]
+    assert listed(world, ModelPackageGroupName="the-group") == ["the-group/2", "the-group/1"]
     assert listed(world, ModelPackageGroupName="the-group", ModelApprovalStatus="Approved") == ["the-group/2"]
-    assert listed(world, ModelPackageType="Versioned", SortOrder="Descending") == ["the-group/2", "the-group/1"]
+    assert listed(world, ModelPackageType="Versioned", SortOrder="Ascending") == ["the-group/1", "the-group/2"]
     assert len(listed(world, ModelPackageType="Both")) == 3
     with pytest.raises(Invalid, match="does not exist"):
         listed(world, ModelPackageGroupName="none")

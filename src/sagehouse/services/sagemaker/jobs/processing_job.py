@@ -155,7 +155,6 @@ KIND = Kind(
     summaries_member="ProcessingJobSummaries",
     lifecycle=PROCESSING_JOB,
     first_status="InProgress",
-    sort_order="Ascending",
     missing=_missing,
     taken=taken,
     check=_check,

@@ -210,7 +210,6 @@ KIND = Kind(
     summaries_member="TrainingJobSummaries",
     lifecycle=TRAINING_JOB,
     first_status="InProgress",
-    sort_order="Ascending",
     filters={"WarmPoolStatusEquals": "_WarmPoolStatus", "TrainingPlanArnEquals": "_TrainingPlanArn"},
     missing=_missing,
     taken=_taken,

@@ -128,7 +128,6 @@ KIND = Kind(
     arn_member="ModelPackageArn",
     arn_resource="model-package/{name}",
     summaries_member="ModelPackageSummaryList",
-    sort_order="Ascending",
     filters={"ModelApprovalStatus": "ModelApprovalStatus"},
     taken=_taken,
     prepare=_prepare,

@@ -45,7 +45,6 @@ KIND = Kind(
     arn_resource="model-package-group/{name}",
     summaries_member="ModelPackageGroupSummaryList",
     modified_member="",
-    sort_order="Ascending",
     missing=_missing,
     taken=_taken,
     check=_check,
