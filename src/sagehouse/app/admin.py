@@ -11,10 +11,11 @@ from sagehouse import __version__
 from sagehouse.app.changes import ChangeFeed
 from sagehouse.domain import lifecycle
 from sagehouse.kit.document import Document
-from sagehouse.ports.catalog import Catalog, Stored
+from sagehouse.ports.catalog import Catalog, Key, Stored
 
 Route: TypeAlias = Callable[[str, Mapping[str, Sequence[str]]], Awaitable[tuple[int, Document]]]
 """(HTTP method, query) -> (status, JSON document)."""
+Place: TypeAlias = tuple[str, str, str, str]
 
 _IN_MOTION = {
     cycle.kind: tuple(status for status in cycle.unfinished if status not in {"InService", "Failed", "Stopped"})
@@ -65,31 +66,30 @@ class Admin:
         if not timeout_s >= 0:
             return 400, {"__type": "ValidationException", "message": "timeout is a number of seconds, since a count."}
         names = {name.lower() for name in query.get("name", ())}
-        moving = bool(_named(names, await self._in_motion())) if names else True
-        try:
-            async with asyncio.timeout(min(timeout_s, _LONGEST_WAIT_S)):
-                await (self._status_changed(names) if names else self._anything_changed(since))
-        except TimeoutError:
-            pass
-        return 200, {"seen": self.feed.seen, "moving": moving}
+        async with self.feed.subscription() as keys:
+            awaited = _named(names, await self._in_motion()) if names else {}
+            try:
+                async with asyncio.timeout(min(timeout_s, _LONGEST_WAIT_S)):
+                    await (self._status_changed(awaited, keys) if names else self._anything_changed(since, keys))
+            except TimeoutError:
+                pass
+        return 200, {"seen": self.feed.seen, "moving": bool(awaited) or not names}
 
     async def _in_motion(self) -> list[Stored]:
         found = [await self.catalog.with_status(kind, statuses) for kind, statuses in _IN_MOTION.items()]
         return [stored for several in found for stored in several]
 
-    async def _anything_changed(self, since: int) -> None:
-        if since < self.feed.seen:
-            return
-        async with self.feed.subscription() as keys:
-            while await self._in_motion():
-                await keys.get()
-                return
+    async def _anything_changed(self, since: int, keys: asyncio.Queue[Key]) -> None:
+        if since >= self.feed.seen and await self._in_motion():
+            await keys.get()
 
-    async def _status_changed(self, names: set[str]) -> None:
-        async with self.feed.subscription() as keys:
-            before = _named(names, await self._in_motion())
-            while before and _named(names, await self._in_motion()) == before:
-                await keys.get()
+    async def _status_changed(self, awaited: Mapping[Place, str], keys: asyncio.Queue[Key]) -> None:
+        while awaited:
+            key = await keys.get()
+            if _place(key) in awaited:
+                stored = await self.catalog.get(key)
+                if stored is None or stored.status != awaited[_place(key)]:
+                    return
 
     async def reset(self, method: str, _query: Mapping[str, Sequence[str]]) -> tuple[int, Document]:
         """Empty the house."""
@@ -101,10 +101,14 @@ class Admin:
         return 200, {"status": "empty"}
 
 
-def _named(names: set[str], moving: list[Stored]) -> dict[str, str]:
-    """Return ARN -> status of those of the resources that go by one of these names or ARNs, in lower case."""
+def _named(names: set[str], moving: list[Stored]) -> dict[Place, str]:
+    """Return the statuses of those of the resources that go by one of these names or ARNs, in lower case."""
     return {
-        stored.arn: stored.status
+        _place(stored.key): stored.status
         for stored in moving
         if stored.arn.lower() in names or stored.key.name.lower() in names
     }
+
+
+def _place(key: Key) -> Place:
+    return key.account, key.region, key.kind, key.name.lower()
