@@ -152,6 +152,42 @@ def test_a_twelve_digit_access_key_is_an_account(shared_house):
     assert aws_all(["sts get-caller-identity --query Account"], shell)[0].strip() == '"210987654321"'
 
 
+# Shorter waits.
+
+UNSHORTENED_S = {
+    "processing": 20,
+    "processing without logs": 10,
+    "training": 15,
+    "pipeline": 30,
+    "endpoint": 30,
+    "transform": 20,
+    "botocore's waiter": 60,
+    "deletion": 10,
+}
+"""What these take at the least by the SDK's own sleeps, when the work itself takes a second or two."""
+
+
+@pytest.mark.parametrize(("python", "program"), [(SDK2, "waits_sdk2.py"), (SDK3, "waits_sdk3.py")], ids=["2", "3"])
+def test_the_waits_of_the_sdk_end_when_what_they_wait_for_has_ended(house, python, program):
+    """The pipeline's wait may look twice in all, and changes sixteen times while it waits."""
+    ended = house.run(python, PROGRAMS / program)
+    seconds = json.loads(ended.stdout.rpartition("SECONDS ")[2])
+    assert len(seconds) >= 4
+    slow = {name: taken for name, taken in seconds.items() if taken >= UNSHORTENED_S[name]}
+    assert slow == {}, seconds
+    printed = ended.stdout + ended.stderr
+    assert "processing says hello" in printed
+    assert "training says hello" in printed, "SDK 3.x reads the log once more, after it has seen the end, and no more"
+
+
+def test_fast_polling_can_be_left_out(shared_house):
+    program = "import time, sys; print(time.sleep.__module__, 'sitecustomize' in sys.modules)"
+    fast = shared_house.run(SDK2, "-c", program).stdout
+    assert fast.startswith("_sagehouse_polling True")
+    slow = shared_house.cli("run", "--no-fast-polling", "--", str(SDK2), "-c", program).stdout
+    assert slow.startswith("time")
+
+
 # Through the proxy.
 
 
