@@ -53,7 +53,7 @@ class Blobs:
 
     def path(self, blob: int) -> Path:
         counter = blob & ((1 << COUNTER_BITS) - 1)
-        return self.directory / f"{blob >> COUNTER_BITS:06x}" / f"{counter >> DIRECTORY_BITS:07x}" / f"{blob:016x}"
+        return self.directory / f"{blob >> COUNTER_BITS:06x}/{counter >> DIRECTORY_BITS:07x}/{blob:016x}"
 
     def place(self, blob: int) -> Path:
         """Return the path of a new blob, its directory made."""

@@ -17,15 +17,10 @@ def lay_out(blobs: Blobs, leaves: Sequence[Leaf], prefix: str, directory: Path) 
     named = [(relative_name(leaf.key, prefix, size=leaf.size), leaf) for leaf in leaves]
     refuse_collisions((name, leaf.key) for name, leaf in named)
     files = [(name, leaf) for name, leaf in named if name and not name.endswith("/")]
-    made: set[Path] = set()
     is_linked = True
     with disk_errors(directory):
-        for name, _ in named:
-            path = directory / name
-            parent = path if name.endswith("/") or not name else path.parent
-            if parent not in made:
-                parent.mkdir(parents=True, exist_ok=True)
-                made.add(parent)
+        for folder in {name.rpartition("/")[0] for name, _ in named}:
+            (directory / folder).mkdir(parents=True, exist_ok=True)
         for name, leaf in files:
             is_linked = _place(blobs.path(leaf.blob), directory / name, leaf) and is_linked
     digest = hashlib.sha256()
