@@ -61,6 +61,7 @@ def test_a_new_training_job_is_described_with_the_defaults_that_sdks_index() -> 
         "EnableManagedSpotTraining": False,
         "HyperParameters": {},
         "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP", "S3OutputPath": f"s3://{BUCKET}/out"},
+        "ModelArtifacts": {"S3ModelArtifacts": f"s3://{BUCKET}/out/Job/output/model.tar.gz"},
         "StoppingCondition": {"MaxRuntimeInSeconds": 600},
         "LastModifiedTime": created,
     }

@@ -3,6 +3,7 @@
 import re
 
 from sagehouse.domain import hyperparameters
+from sagehouse.domain.jobs.job import model_uri
 from sagehouse.domain.jobs.training import spec_of
 from sagehouse.domain.lifecycle import TRAINING_JOB
 from sagehouse.kit.document import Document
@@ -202,6 +203,15 @@ def _channel(channel: Document) -> Document:
     return {"CompressionType": "None", "RecordWrapperType": "None", **channel, "DataSource": source}
 
 
+def _present(_call: Call, document: Document) -> Document:
+    """Say from the beginning where the model is to go.
+
+    Source: service model, DescribeTrainingJobResponse: ModelArtifacts is required, "the location configured for storing
+    model artifacts".
+    """
+    return {"ModelArtifacts": {"S3ModelArtifacts": model_uri(document)}, **document}
+
+
 KIND = Kind(
     name="TrainingJob",
     name_member="TrainingJobName",
@@ -215,6 +225,7 @@ KIND = Kind(
     taken=_taken,
     check=_check,
     prepare=_prepare,
+    present=_present,
 )
 """There are no warm pools and no training plans: these two filters truthfully find nothing."""
 
