@@ -207,7 +207,7 @@ def test_an_update_that_names_nothing_is_refused() -> None:
     assert world.ask("DescribeEndpoint", EndpointName="ep")["EndpointStatus"] == "InService"
 
 
-@pytest.mark.parametrize("status", ["Creating", "InService", "Failed"])
+@pytest.mark.parametrize("status", ["InService", "Failed"])
 def test_an_endpoint_is_deleted_by_its_controller(status: str) -> None:
     world = World()
     world.ask("CreateEndpoint", **an_endpoint("ep"))
@@ -217,3 +217,16 @@ def test_an_endpoint_is_deleted_by_its_controller(status: str) -> None:
     assert world.house.wake.names == ["ep", "ep"]
     with pytest.raises(Invalid, match="Cannot update in-progress endpoint"):
         world.ask("DeleteEndpoint", EndpointName="ep")
+
+
+@pytest.mark.parametrize("status", ["Creating", "Updating"])
+def test_an_endpoint_in_progress_is_not_deleted(status: str) -> None:
+    world = World()
+    world.ask("CreateEndpoint", **an_endpoint("ep"))
+    if status == "Updating":
+        moved(world, "InService")
+        world.ask("UpdateEndpoint", EndpointName="ep", EndpointConfigName="the-config")
+    with pytest.raises(Invalid) as error:
+        world.ask("DeleteEndpoint", EndpointName="ep")
+    assert error.value.message == f'Cannot update in-progress endpoint "{ARN}endpoint/ep".'
+    assert world.ask("DescribeEndpoint", EndpointName="ep")["EndpointStatus"] == status

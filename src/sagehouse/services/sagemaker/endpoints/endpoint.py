@@ -89,10 +89,13 @@ async def update_endpoint(house: House, call: Call, request: Document) -> Docume
 
 
 async def delete_endpoint(house: House, call: Call, request: Document) -> Document:
-    """Ask the controller to stop serving; the endpoint is gone when it has. Its configuration and models stay."""
+    """Ask the controller to stop serving; the endpoint is gone when it has. Its configuration and models stay.
+
+    An endpoint that is being created, updated or deleted is refused. Source: wire observations of DeleteEndpoint.
+    """
 
     def deleting(stored: Stored) -> Document:
-        if stored.status == "Deleting":
+        if stored.status not in {"InService", "Failed", "OutOfService", "UpdateRollbackFailed"}:
             raise _in_progress(stored)
         return stored.document
 
