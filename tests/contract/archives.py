@@ -62,6 +62,7 @@ EVIL = {
     "link to an absolute path": [a_member("link", tarfile.SYMTYPE, "/etc")],
     "link out": [a_member("link", tarfile.SYMTYPE, "../..")],
     "file through a link": [a_member("link", tarfile.SYMTYPE, ".."), a_member("link/escaped")],
+    "link to nothing": [a_member("link", tarfile.SYMTYPE, "")],
     "hard link out": [a_member("link", tarfile.LNKTYPE, "../../etc/passwd")],
     "hard link to an absolute path": [a_member("link", tarfile.LNKTYPE, "/etc/passwd")],
     "hard link to a link": [a_member("a", tarfile.SYMTYPE, "b"), a_member("b"), a_member("c", tarfile.LNKTYPE, "a")],
@@ -73,6 +74,30 @@ EVIL = {
     "file below a file": [a_member("a"), a_member("a/b")],
     "file over a directory": [a_member("a", tarfile.DIRTYPE), a_member("a")],
 }
+
+
+def a_header(name: str, kind: bytes, size: int) -> bytes:
+    """Return a member's header with any size, negative ones included, as old GNU tar writes large numbers."""
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = (b"\xff" if size < 0 else b"\x80") + (size & ((1 << 88) - 1)).to_bytes(11, "big")
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+MIB = 1024 * 1024
+BOMBS = {
+    "a file of a petabyte": a_header("big", tarfile.REGTYPE, 1 << 50) + bytes(MIB),
+    "a description that fills the memory": a_header("long", tarfile.XHDTYPE, 1 << 40) + bytes(16 * MIB),
+    "a name that fills the memory": a_header("long", tarfile.GNUTYPE_LONGNAME, 1 << 40) + bytes(16 * MIB),
+    "a description of a description": a_header("x", tarfile.XHDTYPE, 0) * 5000,
+    "a member that ends before it begins": a_header("loop", tarfile.REGTYPE, -512) + bytes(MIB),
+    "a description that ends before it begins": a_header("loop", tarfile.XHDTYPE, -1024) + bytes(MIB),
+    "a hole of a petabyte": a_header("hole", tarfile.GNUTYPE_SPARSE, 1 << 50) + bytes(MIB),
+}
+"""Python's tarfile reads a description into memory at once, and goes backwards for negative sizes."""
 
 
 class ArchivesContract:
@@ -122,6 +147,27 @@ class ArchivesContract:
         self.unpack(tmp_path / "model.tar.gz", tmp_path / "again")
         assert seen(tmp_path / "again") == before
 
+    def test_a_tree_may_be_deep(self, tmp_path: Path) -> None:
+        """Deeper than Python's recursion: 1,200 directories, as a script makes them in a loop."""
+        deepest = tmp_path / "tree"
+        deepest.mkdir()
+        for _ in range(1200):
+            deepest /= "d"
+            deepest.mkdir()
+        (deepest / "f").write_text("deep")
+        self.pack(tmp_path / "tree", tmp_path / "model.tar.gz")
+        self.unpack(tmp_path / "model.tar.gz", tmp_path / "again")
+        assert (tmp_path / "again" / deepest.relative_to(tmp_path / "tree") / "f").read_text() == "deep"
+
+    def test_a_file_that_is_nearly_all_hole_is_refused(self, tmp_path: Path) -> None:
+        """Eight terabytes of nothing were packed for a day, at the whole speed of a processor."""
+        (tmp_path / "tree").mkdir()
+        with (tmp_path / "tree" / "hole").open("wb") as file:
+            file.truncate(1 << 43)
+        with pytest.raises(Invalid, match="'hole' is a sparse file"):
+            self.pack(tmp_path / "tree", tmp_path / "model.tar.gz")
+        assert [path.name for path in tmp_path.iterdir()] == ["tree"]
+
     def test_packing_what_cannot_be_read_leaves_no_archive(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
             self.pack(tmp_path / "absent", tmp_path / "model.tar.gz")
@@ -154,6 +200,20 @@ class ArchivesContract:
         assert any(repr(member.name) in refused.value.message for member in members)
         assert list((tmp_path / "folder").iterdir()) == []
         assert not (tmp_path / "escaped").exists()
+
+    @pytest.mark.parametrize("trick", BOMBS.values(), ids=BOMBS)
+    def test_what_is_small_and_endless_is_refused_before_it_harms(self, tmp_path: Path, trick: bytes) -> None:
+        (tmp_path / "bomb.tar.gz").write_bytes(gzip.compress(trick, 1))
+        with pytest.raises(Invalid, match=r"bomb\.tar\.gz"):
+            self.unpack(tmp_path / "bomb.tar.gz", tmp_path / "folder" / "again")
+        assert list((tmp_path / "folder").iterdir()) == []
+
+    def test_times_that_make_no_sense_do_not_matter(self, tmp_path: Path) -> None:
+        members = [a_member(name) for name in ("negative", "huge", "endless")]
+        for member, time in zip(members, ("-1e300", "1e300", "inf"), strict=True):
+            member.pax_headers = {"mtime": time}
+        self.unpack(an_archive(tmp_path / "a.tar.gz", *members), tmp_path / "again")
+        assert set(seen(tmp_path / "again")) == {"negative", "huge", "endless"}
 
     @pytest.mark.parametrize("damage", ["no archive", "empty", "cut", "cut inside", "wrong sum"])
     def test_a_file_that_is_no_whole_archive_is_refused(self, tmp_path: Path, damage: str) -> None:

@@ -14,7 +14,7 @@ from tests.fakes.objects import Chunks
 
 from sagehouse.kit.errors import Conflict, Invalid, Unavailable
 from sagehouse.ports.objects import ObjectInfo
-from sagehouse.storage.objects import ObjectStore
+from sagehouse.storage.objects import ObjectStore, harvest
 
 MIB = 1024 * 1024
 
@@ -143,6 +143,36 @@ def test_a_file_that_is_nearly_all_hole_is_refused(house: House, tmp_path: Path)
         with (out / "sparse").open("wb") as file:
             file.truncate(MIB)
         assert await store.ingest(out, "b", "o", now=1.0) == 1
+
+    house.run(scenario)
+
+
+def test_many_files_may_not_hide_together_what_one_may_not(house: House, tmp_path: Path) -> None:
+    async def scenario(store: ObjectStore) -> None:
+        (tmp_path / "out").mkdir()
+        for number in range(3):
+            with (tmp_path / "out" / f"sparse{number}").open("wb") as file:
+                file.truncate(700 * MIB)
+        with pytest.raises(Invalid, match=r"is a sparse file"):
+            await store.ingest(tmp_path / "out", "b", "o", now=1.0)
+
+    house.run(scenario)
+
+
+def test_directories_that_multiply_through_links_are_refused(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty directories, each with two links to the next, have 2**40 paths and not one file to count."""
+    monkeypatch.setattr(harvest, "ENTRIES_LIMIT", 1000)
+
+    async def scenario(store: ObjectStore) -> None:
+        for number in range(40):
+            (tmp_path / "out" / str(number)).mkdir(parents=True)
+            for side in ("left", "right"):
+                (tmp_path / "out" / str(number) / side).symlink_to(f"../{number + 1}")
+        (tmp_path / "out" / "40").mkdir()
+        with pytest.raises(Invalid, match="more than 1000 files and directories"):
+            await store.ingest(tmp_path / "out", "b", "o", now=1.0)
 
     house.run(scenario)
 

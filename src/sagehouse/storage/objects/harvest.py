@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagehouse.kit.errors import Invalid
+from sagehouse.storage.holes import LIMIT_BYTES, hole_bytes
 from sagehouse.storage.objects.blobs import Blobs, digest_file
 from sagehouse.storage.objects.checksums import DEFAULT_ALGORITHM, Digests
 from sagehouse.storage.objects.names import KEY_LIMIT_BYTES
 
 ENTRIES_LIMIT = 1_000_000
 """More than this is a loop of links, or an output nobody wants as objects."""
-HOLES_LIMIT_BYTES = 1024**3
-"""A sparse file may hide this much. Arrays written through mmap have holes; a file that is nearly all hole is a trap:
-it costs nothing here and its whole length wherever it is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,35 +43,48 @@ class Taken:
 def scan(directory: Path) -> list[Found]:
     """Return the files below `directory` by name; Invalid for what cannot be objects."""
     root = directory.resolve()
-    found = []
+    found, holes_bytes = [], 0
     for entry, name in _walk(directory, root):
-        found.append(_found(entry, name, root))
-        if len(found) > ENTRIES_LIMIT:
-            raise Invalid(f"The directory holds more than {ENTRIES_LIMIT} files.")
+        one, status = _found(entry, name, root)
+        found.append(one)
+        holes_bytes += hole_bytes(one.source, status)
+        if holes_bytes > LIMIT_BYTES:
+            raise Invalid(
+                f"{name!r} is a sparse file of {status.st_size} bytes, most of which were never written. At most "
+                f"{LIMIT_BYTES} such bytes may be in an output; write the file out, or compress it."
+            )
     return sorted(found, key=lambda one: one.name)
 
 
 def _walk(directory: Path, root: Path) -> Iterator[tuple[Path, str]]:
-    """Yield every entry that is no directory. Directories are entered through links too, but never in a circle."""
+    """Yield every entry that is no directory. Directories are entered through links too, but never in a circle.
+
+    All are counted: two links to a directory with two links, and so on, are more directories than can ever be entered.
+    """
     waiting: list[tuple[Path, str, tuple[Path, ...]]] = [(directory, "", (root,))]
+    seen = 0
     while waiting:
         parent, above, chain = waiting.pop()
-        with os.scandir(parent) as entries:
-            for entry in entries:
-                name = above + entry.name
-                _refuse_unnameable(name)
-                path = Path(entry.path)
-                if not entry.is_dir(follow_symlinks=True):
-                    yield path, name
-                    continue
-                real = path.resolve()
-                _refuse_outside(real, root, name)
-                if real in chain:
-                    raise Invalid(f"The link {name!r} leads to a directory it is in; remove it.")
-                waiting.append((path, f"{name}/", (*chain, real)))
+        with os.scandir(parent) as found:
+            entries = list(found)
+        for entry in entries:
+            name = above + entry.name
+            _refuse_unnameable(name)
+            seen += 1
+            if seen > ENTRIES_LIMIT:
+                raise Invalid(f"The directory holds more than {ENTRIES_LIMIT} files and directories.")
+            path = Path(entry.path)
+            if not entry.is_dir(follow_symlinks=True):
+                yield path, name
+                continue
+            real = path.resolve()
+            _refuse_outside(real, root, name)
+            if real in chain:
+                raise Invalid(f"The link {name!r} leads to a directory it is in; remove it.")
+            waiting.append((path, f"{name}/", (*chain, real)))
 
 
-def _found(entry: Path, name: str, root: Path) -> Found:
+def _found(entry: Path, name: str, root: Path) -> tuple[Found, os.stat_result]:
     real = entry.resolve()
     _refuse_outside(real, root, name)
     try:
@@ -82,13 +93,7 @@ def _found(entry: Path, name: str, root: Path) -> Found:
         raise Invalid(f"The link {name!r} leads nowhere; remove it.") from error
     if not stat.S_ISREG(status.st_mode):
         raise Invalid(f"{name!r} is no regular file (a device, socket or pipe) and cannot become an object.")
-    holes = status.st_size - status.st_blocks * 512
-    if holes > HOLES_LIMIT_BYTES:
-        raise Invalid(
-            f"{name!r} is a sparse file: {holes} of its {status.st_size} bytes were never written. At most "
-            f"{HOLES_LIMIT_BYTES} may be; write the file out, or compress it."
-        )
-    return Found(entry=entry, source=real, name=name, may_link=status.st_nlink == 1)
+    return Found(entry=entry, source=real, name=name, may_link=status.st_nlink == 1), status
 
 
 def _refuse_unnameable(name: str) -> None:
