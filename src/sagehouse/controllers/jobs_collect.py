@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sagehouse.controllers.jobs_directory import JobDirectory, remove
@@ -61,7 +61,7 @@ class Collector:
             for source in sources:
                 await self._ingest(source, output.uri.bucket, output.uri.key)
             return
-        if not any(_has_files(source) for source in sources):
+        if not await asyncio.to_thread(_has_files, sources):
             return
         staged = self._directory.staged / "packed" / output.archive
         await remove(staged)
@@ -87,6 +87,7 @@ class Collector:
         """Return one tree of all hosts' files; where names are equal, the first host's."""
         whole = self._directory.staged / "merged" / output.archive
         await remove(whole)
+        whole.parent.mkdir(parents=True, exist_ok=True)
         for source in sources:
             await asyncio.to_thread(_link_tree, source, whole)
         return whole
@@ -98,14 +99,31 @@ class Collector:
             raise Unfit(refused(f"Could not upload to s3://{bucket}/{prefix}: {missing.message}")) from missing
 
 
-def _has_files(source: Path) -> bool:
-    return any(files for _, _, files in os.walk(source))
+def _has_files(sources: Sequence[Path]) -> bool:
+    return any(names for source in sources for _, names in _directories(source))
 
 
 def _link_tree(source: Path, target: Path) -> None:
-    for directory, _, files in os.walk(source):
-        place = target / Path(directory).relative_to(source)
-        place.mkdir(parents=True, exist_ok=True)
-        for name in files:
+    for directory, names in _directories(source):
+        place = target / directory.relative_to(source)
+        place.mkdir(exist_ok=True)
+        for name in names:
             if not os.path.lexists(place / name):
-                os.link(Path(directory) / name, place / name, follow_symlinks=False)
+                os.link(directory / name, place / name, follow_symlinks=False)
+
+
+def _directories(top: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield every directory, outer ones first, with the names of what is no directory in it.
+
+    Unlike os.walk it does not pass over what it cannot read, and depth is no matter.
+    """
+    waiting = [top]
+    while waiting:
+        here, names = waiting.pop(), []
+        with os.scandir(here) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                else:
+                    names.append(entry.name)
+        yield here, names

@@ -12,7 +12,7 @@ from sagehouse.controllers.jobs_sync import Watched, sync, watched_of
 from sagehouse.controllers.jobs_workload import build_workload, environment_spec, log_stream
 from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.jobs import processing, training
-from sagehouse.domain.jobs.failure import FailureReason, disk_full, internal, refused
+from sagehouse.domain.jobs.failure import FailureReason, disk_full, internal, path_too_long, refused
 from sagehouse.domain.jobs.layout import layout_of
 from sagehouse.domain.jobs.metrics import FinalMetric
 from sagehouse.domain.jobs.outcome import Outcome, end_of
@@ -149,6 +149,8 @@ def reason_of(problem: BaseException) -> FailureReason:
         return problem.reason
     if any(isinstance(cause, OSError) and cause.errno in _FULL for cause in _causes(problem)):
         return disk_full("")
+    if any(isinstance(cause, OSError) and cause.errno == errno.ENAMETOOLONG for cause in _causes(problem)):
+        return path_too_long()
     if isinstance(problem, SagehouseError):
         return refused(problem.message) if problem.fault == "client" else internal(problem.message)
     return internal(f"{type(problem).__name__}: {problem}")

@@ -60,6 +60,11 @@ def disk_full(detail: str) -> FailureReason:
     return FailureReason(fault="ClientError", text=f"{text} {detail}".strip())
 
 
+def path_too_long() -> FailureReason:
+    text = "What the job was given or has left lies deeper, or has longer names, than a path of this machine may have."
+    return FailureReason(fault="ClientError", text=f"{text} Use fewer directories in each other, or shorter names.")
+
+
 def not_started(detail: str) -> FailureReason:
     return FailureReason(fault="InternalServerError", text=f"The job could not be started here. {detail}".strip())
 
