@@ -55,3 +55,9 @@ def test_a_script_without_a_word_still_gives_a_reason():
 def test_an_outcome_survives_its_document():
     outcome = an_outcome(3, failure="f", last_words="w", log="l", exit_message="m", is_message_broken=True, detail="d")
     assert Outcome.from_document(outcome.to_document()) == outcome
+
+
+def test_the_very_last_line_is_told_however_long_those_before_it_are() -> None:
+    assert last_words(["y" * 5000, "z" * 300, "disk is gone"]) == "z" * 300 + " disk is gone"
+    assert last_words(["y" * 5000, "", "disk is gone"]) == "disk is gone"
+    assert last_words(["y" * 5000]) == "y" * 5000

@@ -15,6 +15,8 @@ _MAX_WORDS = 400
 """Of the last words told beside a failure file, so that something of both is told."""
 _LOG_TAIL = 4
 """Lines quoted when the end of the log holds no traceback."""
+_QUOTED_CHARACTERS = 600
+"""Of those lines together; earlier ones give way, so that the very last is always told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
