@@ -113,7 +113,13 @@ def last_words(lines: Iterable[str]) -> str:
     empty, joined. "" for an empty log.
     """
     told = [line.rstrip() for line in lines if line.strip()]
-    return last_traceback(told) or " ".join(line.strip() for line in told[-_LOG_TAIL:])
+    return last_traceback(told) or _quoted([line.strip() for line in told[-_LOG_TAIL:]])
+
+
+def _quoted(lines: list[str]) -> str:
+    while len(lines) > 1 and sum(map(len, lines)) > _QUOTED_CHARACTERS:
+        lines = lines[1:]
+    return " ".join(lines)
 
 
 def last_traceback(lines: Iterable[str]) -> str:
