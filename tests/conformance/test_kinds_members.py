@@ -9,6 +9,7 @@ from tests.conformance.world import World
 
 from sagehouse.kit.errors import Invalid
 from sagehouse.services.sagemaker import MEMBERS, OPERATIONS
+from sagehouse.services.sagemaker.jobs.training_job import KIND as TRAINING_JOB
 from sagehouse.services.sagemaker.members import Members
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
@@ -96,3 +97,8 @@ def test_what_the_sdks_always_send_is_accepted() -> None:
     world.ask("CreateTrainingJob", **request)
     told = world.ask("DescribeTrainingJob", TrainingJobName="job")
     assert told["DebugHookConfig"] == request["DebugHookConfig"]
+
+
+def test_a_page_of_training_jobs_reads_exactly_the_members_its_rows_have() -> None:
+    summary = MODEL.shape_for("TrainingJobSummary")
+    assert list(TRAINING_JOB.row_members) == list(summary.members)

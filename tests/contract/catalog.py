@@ -248,6 +248,28 @@ class CatalogContract:
 
         self.run(scenario)
 
+    def test_a_page_may_hold_some_members_only(self) -> None:
+        async def scenario(catalog: Catalog) -> None:
+            document = {
+                "Name": "Iris",
+                "At": 1763720914.123456,
+                "Deep": {"List": [1, True, "ä\n"]},
+                "Rest": "x",
+                "No": None,
+            }
+            await catalog.write(an_insert(document=document))
+            wanted = {
+                ("Name",): {"Name": "Iris"},
+                ("At", "Deep", "No", "Absent"): {"At": document["At"], "Deep": document["Deep"]},
+                ("Absent",): {},
+                (): document,
+            }
+            for members, expected in wanted.items():
+                [found] = (await catalog.page(a_query(members=members, name_prefix="iris", equals={"Rest": "x"}))).items
+                assert (found.document, found.key, found.version) == (expected, a_key(), 1)
+
+        self.run(scenario)
+
     def test_a_deleted_row_does_not_disturb_the_pages_after_it(self) -> None:
         async def scenario(catalog: Catalog) -> None:
             for n in range(4):

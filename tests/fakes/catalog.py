@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sagehouse.kit.errors import Conflict, Invalid, NotFound
 from sagehouse.kit.page import Page
@@ -81,7 +81,7 @@ class FakeCatalog:
             rows = [
                 row for row in rows if (_rank(query, row) < after if query.descending else _rank(query, row) > after)
             ]
-        items = rows[: query.limit]
+        items = [_with_members(row, query.members) for row in rows[: query.limit]]
         more = len(rows) > query.limit
         return Page(items=items, next_token=_write_token(query, items[-1]) if more and items else None)
 
@@ -118,6 +118,14 @@ class FakeCatalog:
             for stored, text in self._room.resources.values()
             if _matches(query, _own_copy(stored, text))
         ]
+
+
+def _with_members(stored: Stored, members: Sequence[str]) -> Stored:
+    """Return a copy whose document holds only these members, if any are named."""
+    if not members:
+        return stored
+    kept = {member: stored.document[member] for member in members if stored.document.get(member) is not None}
+    return replace(stored, document=kept)
 
 
 def _own_copy(stored: Stored, text: str) -> Stored:

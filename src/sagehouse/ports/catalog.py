@@ -116,6 +116,8 @@ class Query:
     modified_before: float | None = None
     equals: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Top-level string members of the document and the values they must have."""
+    members: Sequence[str] = ()
+    """If any are named, the documents hold only these of their top-level members, and no null ones: for long lists."""
     sort_by: SortBy = "created_at"
     descending: bool = True
     """Ties are broken by name, in the same direction, so that pages never overlap."""

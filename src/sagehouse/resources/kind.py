@@ -1,6 +1,6 @@
 """What the service model cannot know about a kind of resource."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -59,6 +59,8 @@ class Kind:
     """Of a List request that names none. Source: API reference, ListEndpoints, MaxResults."""
     filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Members of the List request beyond the usual ones -> the top-level string member of the document they equal."""
+    row_members: Sequence[str] = ()
+    """For kinds listed by the thousand: the members a List row has. A page then reads these alone, not `present`'s."""
     missing: Callable[[str, str], SagehouseError] = _could_not_find
     """(arn, name) -> the error when it does not exist."""
     taken: Callable[[str, str], SagehouseError] = _already_existing

@@ -7,7 +7,7 @@ from typing import Any
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid
 from sagehouse.ports.call import Call
-from sagehouse.ports.catalog import Query, SortBy
+from sagehouse.ports.catalog import Query, SortBy, Stored
 from sagehouse.ports.house import House
 from sagehouse.resources.kind import Kind
 from sagehouse.resources.verbs import presented
@@ -56,11 +56,18 @@ async def list_page(
     """
     query = query_of(call, kind, request, parent=parent, equals=equals, handled=handled)
     page = await house.catalog.page(query)
-    rows = [kind.summarize(call, presented(call, kind, stored)) for stored in page.items]
+    rows = [kind.summarize(call, _whole(call, kind, stored)) for stored in page.items]
     output: Document = {kind.summaries_member: rows}
     if page.next_token is not None:
         output["NextToken"] = page.next_token
     return output
+
+
+def _whole(call: Call, kind: Kind, stored: Stored) -> Document:
+    """Return all that a row can be made of."""
+    if not kind.row_members:
+        return presented(call, kind, stored)
+    return {**stored.document, kind.modified_member: stored.modified_at} if kind.modified_member else stored.document
 
 
 def query_of(
@@ -88,6 +95,7 @@ def query_of(
         account=call.account,
         region=call.region,
         kind=kind.name,
+        members=kind.row_members,
         parent=parent,
         equals=wanted,
         sort_by=_sort_by(call, kind, request),

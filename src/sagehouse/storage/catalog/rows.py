@@ -25,9 +25,17 @@ def to_stored(row: tuple[Any, ...]) -> Stored:
     return _stored(row, json.loads(row[_DOCUMENT]))
 
 
-def to_list(rows: Sequence[tuple[Any, ...]]) -> list[Stored]:
-    """Return the resources of many rows, their documents parsed in one go: a fifth cheaper, names are shared."""
+def to_list(rows: Sequence[tuple[Any, ...]], *, members: Sequence[str] = ()) -> list[Stored]:
+    """Return the resources of many rows, their documents parsed in one go: a fifth cheaper, names are shared.
+
+    With `members` the document's column is an array of these members' values.
+    """
     documents = json.loads(f"[{','.join([row[_DOCUMENT] for row in rows])}]")
+    if members:
+        documents = [
+            {member: value for member, value in zip(members, values, strict=False) if value is not None}
+            for values in documents
+        ]
     return [_stored(row, document) for row, document in zip(rows, documents, strict=True)]
 
 

@@ -3,11 +3,13 @@
 import base64
 import json
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from sagehouse.kit.errors import Invalid
 from sagehouse.kit.page import Page
 from sagehouse.ports.catalog import Query, Stored
-from sagehouse.storage.catalog.rows import COLUMNS
+from sagehouse.storage.catalog.rows import COLUMNS, to_list
 
 Parameter = str | float | int
 
@@ -25,8 +27,9 @@ def page_sql(query: Query) -> tuple[str, list[Parameter]]:
         parameters += [value, name_key]
     order = f"name_key {direction}" if column == "name_key" else f"{column} {direction}, name_key {direction}"
     # Only words of this module are formatted in; every value is a parameter.
-    statement = f"SELECT {COLUMNS} FROM resources WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
-    return statement, [*parameters, query.limit + 1]
+    columns, paths = _columns(query)
+    statement = f"SELECT {columns} FROM resources WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
+    return statement, [*paths, *parameters, query.limit + 1]
 
 
 def count_sql(query: Query) -> tuple[str, list[Parameter]]:
@@ -35,11 +38,27 @@ def count_sql(query: Query) -> tuple[str, list[Parameter]]:
     return f"SELECT COUNT(*) FROM resources WHERE {where}", parameters  # noqa: S608 - see page_sql
 
 
-def to_page(query: Query, rows: list[Stored]) -> Page[Stored]:
+def to_page(query: Query, rows: Sequence[tuple[Any, ...]]) -> Page[Stored]:
     """Return the page that the rows of `page_sql` make."""
-    items = rows[: query.limit]
-    more = len(rows) > query.limit and bool(items)
+    more = len(rows) > query.limit > 0
+    items = to_list(rows[: query.limit], members=query.members)
     return Page(items=items, next_token=_write_token(query, items[-1]) if more else None)
+
+
+def _columns(query: Query) -> tuple[str, list[Parameter]]:
+    """Return the columns and the paths they ask for; of a document only the wanted members, as a JSON array."""
+    if not query.members:
+        return COLUMNS, []
+    paths = [_path(member) for member in query.members]
+    paths.append(paths[0])  # of a single path json_extract makes no array
+    marks = ", ".join("?" * len(paths))  # PostgreSQL: jsonb_build_array(document -> member, ...)
+    return COLUMNS.replace("document", f"json_extract(document, {marks})"), list(paths)
+
+
+def _path(member: str) -> str:
+    if not _MEMBER.fullmatch(member):
+        raise Invalid(f"{member!r} is not the name of a document's member.")
+    return f"$.{member}"
 
 
 def _where(query: Query) -> tuple[str, list[Parameter]]:
@@ -60,10 +79,8 @@ def _where(query: Query) -> tuple[str, list[Parameter]]:
             clauses.append(clause)
             parameters.append(value)
     for member, wanted in query.equals.items():
-        if not _MEMBER.fullmatch(member):
-            raise Invalid(f"{member!r} is not the name of a document's member.")
         clauses.append("json_extract(document, ?) = ?")  # PostgreSQL: document ->> member
-        parameters += [f"$.{member}", wanted]
+        parameters += [_path(member), wanted]
     return " AND ".join(clauses), parameters
 
 

@@ -75,7 +75,8 @@ class SqliteCatalog:
 
     async def page(self, query: Query) -> Page[Stored]:
         statement, parameters = page_sql(query)
-        return to_page(query, await self._stored(statement, parameters))
+        rows = await self._on_reader(lambda: _rows(self._far, statement, parameters))
+        return to_page(query, rows)  # on the loop's own thread: on another processor, its reader would wait for memory
 
     async def count(self, query: Query) -> int:
         statement, parameters = count_sql(query)

@@ -220,6 +220,10 @@ KIND = Kind(
     summaries_member="TrainingJobSummaries",
     lifecycle=TRAINING_JOB,
     first_status="InProgress",
+    row_members=(
+        *("TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime"),
+        *("TrainingJobStatus", "SecondaryStatus", "WarmPoolStatus", "TrainingPlanArn"),
+    ),
     filters={"WarmPoolStatusEquals": "_WarmPoolStatus", "TrainingPlanArnEquals": "_TrainingPlanArn"},
     missing=_missing,
     taken=_taken,
