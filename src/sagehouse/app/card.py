@@ -17,8 +17,11 @@ class Taken(Exception):
 
 def hold(home: Path) -> IO[str]:
     """Return the lock on a data directory, held until the file is closed; Taken if another process has it."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    held = (home / lock.LOCK_FILE).open("a")
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        held = (home / lock.LOCK_FILE).open("a")
+    except OSError as error:
+        raise OSError(f"Cannot use {home} as data directory: {error.strerror}") from error
     if not lock.take(held.fileno()):
         held.close()
         raise Taken(f"Another house holds {home}; sagehouse status shows it.")

@@ -6,12 +6,14 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+import click
+
 _TARGETS = {"sagemaker": "SageMaker", "logs": "Logs_20140328"}
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class Refused(Exception):
-    """The house answered with an error; `code` is AWS's."""
+class Refused(click.ClickException):
+    """The house answered with an error; `code` is AWS's. A command that does not expect it prints it and exits 1."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -62,3 +64,6 @@ class Client:
                 told = {}
             code = str(told.get("__type", error.reason)).rsplit("#", 1)[-1]
             raise Refused(code, told.get("message") or told.get("Message") or str(error)) from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise click.ClickException(f"The house at {self.url} did not answer: {reason}") from None

@@ -23,6 +23,7 @@ from sagehouse.gateway.app import Gateway
 from sagehouse.gateway.authority import Authority
 from sagehouse.gateway.listener import Listener, bind
 from sagehouse.gateway.tunnel import Upstream
+from sagehouse.kit.errors import SagehouseError
 from sagehouse.runtimes.process.removal import remove_tree
 
 _log = logging.getLogger("sagehouse.app")
@@ -42,7 +43,11 @@ def serve(config: Config) -> int:
         print(f"sagehouse up: {error}", file=sys.stderr)
         return 1
     with lock, listening:
-        uvloop.run(_run(config, listening))
+        try:
+            uvloop.run(_run(config, listening))
+        except SagehouseError as error:  # of a store that cannot be opened
+            print(f"sagehouse up: {error}", file=sys.stderr)
+            return 1
     return 0
 
 
@@ -80,6 +85,7 @@ async def _run(config: Config, listening: socket.socket) -> None:
         listener = Listener(gateway, listening, authority=authority, upstream=Upstream.from_environment(os.environ))
         write_card(config, url=url, port=port)
         _log.warning("event=up url=%s home=%s", url, config.home)
+        print(f'The house is up at {url}. Point a shell at it: eval "$(sagehouse env)"   Stop it: Ctrl-C', flush=True)
         await _until_told_to_stop(household=household.run(), listener=listener.run())
     finally:
         remove_card(config.home)

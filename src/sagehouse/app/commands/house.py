@@ -12,7 +12,7 @@ import click
 
 from sagehouse.activation import HOUSE_FILE, home_directory, lock, running_house
 from sagehouse.app.client import Client, Refused
-from sagehouse.app.commands.options import home_option, running
+from sagehouse.app.commands.options import check_region, home_option, running
 from sagehouse.app.config import DEFAULT_PORT, LOOPBACK, config_from
 
 _START_LIMIT_S = 20.0
@@ -24,9 +24,19 @@ _LOG_TAIL = 2000
 @home_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; loopback only.")
 @click.option(
-    "--port", default=DEFAULT_PORT, envvar="SAGEHOUSE_PORT", show_default=True, help="TCP port; 0 takes a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    envvar="SAGEHOUSE_PORT",
+    show_default=True,
+    help="TCP port; 0 takes a free one.",
 )
-@click.option("--region", envvar="SAGEHOUSE_REGION", help="Region of programs that name none.  [default: us-east-1]")
+@click.option(
+    "--region",
+    envvar="SAGEHOUSE_REGION",
+    callback=check_region,
+    help="Region of programs that name none.  [default: us-east-1]",
+)
 @click.option("--detach", is_flag=True, help="Return once the house answers; its log is in the data directory.")
 @click.option("--allow-reset", is_flag=True, help="Answer POST /_sagehouse/reset, which empties the house.")
 @click.option(
@@ -62,8 +72,12 @@ def up(
 
 
 def _start_detached(home: Path) -> str:
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = home / "house.log"
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        before = log.stat().st_size if log.exists() else 0
+    except OSError as error:
+        raise click.ClickException(f"Cannot use {home} as data directory: {error.strerror}") from error
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -81,7 +95,8 @@ def _start_detached(home: Path) -> str:
         if process.poll() is not None:
             break
         time.sleep(0.02)
-    raise click.ClickException(f"The house did not start. The end of {log}:\n{log.read_text()[-_LOG_TAIL:]}")
+    said = log.read_bytes()[before:][-_LOG_TAIL:].decode(errors="replace").strip()
+    raise click.ClickException(f"The house did not start; {log} says:\n{said}")
 
 
 @click.command()

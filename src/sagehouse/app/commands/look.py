@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,53 +11,19 @@ from typing import Any
 import click
 
 from sagehouse.app.client import Client, Refused
+from sagehouse.app.commands.kinds import BY_KIND, KINDS, Listed, kind_of
 from sagehouse.app.commands.options import client_of, home_option, region_option
 
 _FOLLOW_PAUSE_S = 0.3
+_GOING_ON = {"InProgress", "Stopping", "Creating", "Updating", "InService", "Deleting"}
+"""Statuses of jobs and endpoints in which more may be logged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Listed:
-    """How a kind is listed and described through SageMaker's own operations."""
-
-    kind: str
-    operation: str
-    member: str
-    name: str
-    status: str = ""
-
-    @property
-    def word(self) -> str:
-        """ "training-jobs", the word of the command line."""
-        return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in f"{self.kind}s").lstrip("-")
-
-
-_KINDS = tuple(
-    _Listed(kind=kind, operation=f"List{kind}s", member=member, name=name, status=status)
-    for kind, member, name, status in (
-        ("ProcessingJob", "ProcessingJobSummaries", "ProcessingJobName", "ProcessingJobStatus"),
-        ("TrainingJob", "TrainingJobSummaries", "TrainingJobName", "TrainingJobStatus"),
-        ("TransformJob", "TransformJobSummaries", "TransformJobName", "TransformJobStatus"),
-        ("Model", "Models", "ModelName", ""),
-        ("EndpointConfig", "EndpointConfigs", "EndpointConfigName", ""),
-        ("Endpoint", "Endpoints", "EndpointName", "EndpointStatus"),
-        ("ModelPackageGroup", "ModelPackageGroupSummaryList", "ModelPackageGroupName", "ModelPackageGroupStatus"),
-        ("Pipeline", "PipelineSummaries", "PipelineName", ""),
-    )
-)
 _LOG_GROUPS = {
     "TrainingJob": "/aws/sagemaker/TrainingJobs",
     "ProcessingJob": "/aws/sagemaker/ProcessingJobs",
     "TransformJob": "/aws/sagemaker/TransformJobs",
 }
-
-
-def _kind(word: str) -> _Listed:
-    wanted = word.lower().replace("-", "").replace("_", "").rstrip("s")
-    for listed in _KINDS:
-        if listed.kind.lower() == wanted:
-            return listed
-    raise click.ClickException(f"No kind {word!r}. Kinds: {', '.join(listed.word for listed in _KINDS)}")
 
 
 @click.command()
@@ -66,16 +32,29 @@ def _kind(word: str) -> _Listed:
 @click.argument("kind", required=False)
 def ls(home: Path | None, region: str | None, kind: str | None) -> None:
     """List resources, newest first: every kind, or one (sagehouse ls training-jobs)."""
-    from rich.console import Console
-    from rich.table import Table
-
     client = client_of(home, region)
-    table = Table("kind", "name", "status", "created", box=None, header_style="bold")
-    for listed in [_kind(kind)] if kind else _KINDS:
-        for row in client.pages(listed.operation, listed.member):
-            created = datetime.fromtimestamp(row["CreationTime"], UTC).strftime("%Y-%m-%d %H:%M:%S")
-            table.add_row(listed.word, row[listed.name], row.get(listed.status, ""), created)
-    Console().print(table if table.row_count else "nothing yet")
+    rows = [
+        (
+            listed.word,
+            row[listed.name],
+            row.get(listed.status, ""),
+            datetime.fromtimestamp(row[listed.created], UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        )
+        for listed in ([kind_of(kind)] if kind else KINDS)
+        for row in listed.rows(client)
+    ]
+    if not rows:
+        click.echo("nothing yet")
+        return
+    _print_table(("kind", "name", "status", "created"), rows)
+
+
+def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print whole names, whatever the width of the terminal: they are there to be copied."""
+    widths = [max(len(row[column]) for row in (titles, *rows)) for column in range(len(titles))]
+    for row in (titles, *rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        click.secho(line, bold=row is titles)
 
 
 @click.command()
@@ -83,18 +62,14 @@ def ls(home: Path | None, region: str | None, kind: str | None) -> None:
 @region_option
 @click.argument("name")
 def describe(home: Path | None, region: str | None, name: str) -> None:
-    """Print the whole document of a resource, whatever its kind, as JSON."""
+    """Print the whole document of a resource, by its name or ARN and whatever its kind, as JSON."""
     client = client_of(home, region)
-    found = {}
-    for listed in _KINDS:
-        try:
-            found[listed.kind] = client.ask("sagemaker", f"Describe{listed.kind}", **{listed.name: name})
-        except Refused:
-            continue
-    if not found:
+    found = {listed.kind: listed.describe(client, name) for listed in KINDS}
+    documents = [{"Kind": kind, **document} for kind, document in found.items() if document is not None]
+    if not documents:
         raise click.ClickException(f"Nothing is named {name!r}; sagehouse ls shows what there is.")
-    for kind, document in found.items():
-        click.echo(json.dumps({"Kind": kind, **document}, indent=2, default=str))
+    for document in documents:
+        click.echo(json.dumps(document, indent=2, default=str))
 
 
 @click.command()
@@ -108,7 +83,7 @@ def logs(home: Path | None, region: str | None, follow: bool, name: str) -> None
     group, prefix, kind = _log_of(client, name)
     positions: dict[str, str] = {}
     while True:
-        ended = kind is None or _has_ended(client, kind, name)
+        ended = _has_ended(client, kind, name)
         for stream in _streams(client, group, prefix):
             _print_new(client, group, stream, positions)
         if not follow or ended:
@@ -116,35 +91,35 @@ def logs(home: Path | None, region: str | None, follow: bool, name: str) -> None
         time.sleep(_FOLLOW_PAUSE_S)
 
 
-def _log_of(client: Client, name: str) -> tuple[str, str, _Listed | None]:
-    """Return log group, stream prefix, and the kind whose end ends the log (None: it has no end to wait for)."""
-    for listed in _KINDS:
-        if listed.kind not in {*_LOG_GROUPS, "Endpoint"}:
-            continue
-        try:
-            client.ask("sagemaker", f"Describe{listed.kind}", **{listed.name: name})
-        except Refused:
-            continue
-        if listed.kind == "Endpoint":
-            return f"/aws/sagemaker/Endpoints/{name}", "", listed
-        return _LOG_GROUPS[listed.kind], f"{name}/", listed
-    raise click.ClickException(f"No job or endpoint is named {name!r}.")
+def _log_of(client: Client, name: str) -> tuple[str, str, Listed]:
+    """Return log group, stream prefix, and the kind whose end ends the log."""
+    for kind, group in _LOG_GROUPS.items():
+        if BY_KIND[kind].describe(client, name) is not None:
+            return group, f"{name}/", BY_KIND[kind]
+    if BY_KIND["Endpoint"].describe(client, name) is not None:
+        return f"/aws/sagemaker/Endpoints/{name}", "", BY_KIND["Endpoint"]
+    raise click.ClickException(f"No job or endpoint is named {name!r}; sagehouse ls shows what there is.")
 
 
-def _has_ended(client: Client, listed: _Listed, name: str) -> bool:
-    status = client.ask("sagemaker", f"Describe{listed.kind}", **{listed.name: name})[listed.status]
-    return status not in {"InProgress", "Stopping", "Creating", "Updating", "InService", "Deleting"}
+def _has_ended(client: Client, listed: Listed, name: str) -> bool:
+    document = listed.describe(client, name)
+    return document is None or document[listed.status] not in _GOING_ON
 
 
 def _streams(client: Client, group: str, prefix: str) -> list[str]:
     request: dict[str, Any] = {"logGroupName": group}
     if prefix:
         request["logStreamNamePrefix"] = prefix
-    try:
-        answer = client.ask("logs", "DescribeLogStreams", **request)
-    except Refused:
-        return []
-    return [stream["logStreamName"] for stream in answer["logStreams"]]
+    names: list[str] = []
+    while True:
+        try:
+            answer = client.ask("logs", "DescribeLogStreams", **request)
+        except Refused:  # nothing has been written yet
+            return names
+        names += [stream["logStreamName"] for stream in answer["logStreams"]]
+        if "nextToken" not in answer:
+            return names
+        request["nextToken"] = answer["nextToken"]
 
 
 def _print_new(client: Client, group: str, stream: str, positions: dict[str, str]) -> None:
@@ -168,7 +143,12 @@ def ops(kind: str | None) -> None:
     """Print every operation that is bound and the function that does it; KIND narrows (sagehouse ops TrainingJob)."""
     from sagehouse.app.bound import SERVICES
 
-    for service, operations in SERVICES.items():
-        for operation, function in sorted(operations.items()):
-            if kind is None or kind.lower() in operation.lower():
-                click.echo(f"{service:20} {operation:40} {function.__module__}.{function.__name__}")
+    lines = [
+        f"{service:20} {operation:40} {function.__module__}.{function.__name__}"
+        for service, operations in SERVICES.items()
+        for operation, function in sorted(operations.items())
+        if kind is None or kind.lower() in operation.lower()
+    ]
+    if not lines:
+        raise click.ClickException(f"No operation with {kind!r} in its name is bound.")
+    click.echo("\n".join(lines))

@@ -1,5 +1,6 @@
 """What several commands share: the data directory, and the running house."""
 
+import re
 from pathlib import Path
 
 import click
@@ -13,7 +14,18 @@ home_option = click.option(
     envvar="SAGEHOUSE_HOME",
     help="Data directory.  [default: ~/.sagehouse]",
 )
-region_option = click.option("--region", envvar="SAGEHOUSE_REGION", help="AWS region.  [default: the house's]")
+
+
+def check_region(_context: click.Context, _option: click.Parameter, region: str | None) -> str | None:
+    """Refuse what cannot be a region's name: SDKs would fail on it later, and less clearly."""
+    if region is not None and not re.fullmatch(r"[a-z]{2,3}(-[a-z]+)+-\d+", region):
+        raise click.BadParameter(f"{region!r} is no AWS region; eu-central-1 is one.")
+    return region
+
+
+region_option = click.option(
+    "--region", envvar="SAGEHOUSE_REGION", callback=check_region, help="AWS region.  [default: the house's]"
+)
 
 
 def running(home: Path | None) -> tuple[Path, dict[str, str]]:
