@@ -42,7 +42,16 @@ class House:
         sagehouse("up", "--detach", "--port", "0", "--allow-reset", environment=self.environment)
 
     def down(self) -> None:
-        sagehouse("down", environment=self.environment)
+        try:
+            sagehouse("down", environment=self.environment)
+        except subprocess.CalledProcessError:
+            print(self.log_tail(), file=sys.stderr)
+            raise
+
+    def log_tail(self) -> str:
+        """Return the end of what the house said."""
+        log = self.home / "house.log"
+        return log.read_text(errors="replace")[-4000:] if log.exists() else ""
 
     @property
     def card(self) -> dict[str, Any]:
