@@ -5,7 +5,7 @@ it from a tiny set of commands (`exit`, `sleep`, `sh -c "exit N"`), so that the 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +20,8 @@ class Fate:
 
     after_s: float | None = 0.0
     exit_code: int = 0
+    exit_codes: Mapping[str, int] | None = None
+    """Of each host, the first to end first; None: all of them `exit_code`."""
     reason: Reason = "exited"
     detail: str = ""
     obeys_sigterm: bool = True
@@ -83,7 +85,7 @@ class FakeRuntime:
             is_running=False,
             started_at=None if run.ending.reason == "failed_to_start" else run.started_at,
             ended_at=run.ends_at,
-            exit_codes={host.name: run.ending.exit_code for host in run.workload.hosts},
+            exit_codes=run.ending.exit_codes or {host.name: run.ending.exit_code for host in run.workload.hosts},
             reason=run.ending.reason,
             detail=run.ending.detail,
         )

@@ -27,7 +27,7 @@ async def outcome_of(
 ) -> Outcome:
     """Return everything later decisions need to know of a workload that no longer runs."""
     hosts = spec.cluster.hosts
-    failed = next((host for host in hosts if observed.exit_codes.get(host)), hosts[0])
+    failed = next((host for host, code in observed.exit_codes.items() if code), hosts[0])
     is_failure = observed.reason not in ("stopped", "timed_out") and (
         not observed.exit_codes or any(observed.exit_codes.values())
     )
@@ -38,7 +38,7 @@ async def outcome_of(
     messages = [_text(directory, host, MESSAGE) for host in hosts] if spec.kind == "ProcessingJob" else []
     return Outcome(
         reason=observed.reason,
-        exit_codes={host: observed.exit_codes[host] for host in hosts if host in observed.exit_codes},
+        exit_codes=dict(observed.exit_codes),
         detail=observed.detail,
         started_at=observed.started_at,
         ended_at=observed.ended_at,

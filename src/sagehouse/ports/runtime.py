@@ -85,7 +85,10 @@ class Observed:
     """When the first command began to run, UTC seconds."""
     ended_at: float | None = None
     exit_codes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """Host name -> exit code, 128 + n for signal n. Complete once it no longer runs."""
+    """Host name -> exit code, 128 + n for signal n. Complete once it no longer runs.
+
+    The host that ended first comes first: when one fails the others are stopped.
+    """
     reason: Reason = ""
     """Why it ended; "lost" if the supervisor vanished without a word (reboot, kill -9 of it)."""
     detail: str = ""

@@ -127,6 +127,27 @@ def test_a_script_that_raises_fails_the_job_with_its_own_last_line(tmp_path):
     asyncio.run(scenario())
 
 
+def test_the_host_that_failed_first_is_the_one_that_is_quoted(tmp_path):
+    """The other hosts are stopped because of it: their 143 told nothing, and it was the first host's that was told."""
+
+    async def scenario():
+        def raises(host):
+            if host.name == "algo-2":
+                host.print("Traceback (most recent call last):", '  File "train.py", line 3', "ValueError: mine")
+
+        fate = Fate(exit_codes={"algo-2": 4, "algo-1": 143})
+        world = a_world(tmp_path, script=raises, fate=fate)
+        await world.put("data/train/a.csv")
+        cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+        document = await world.run(a_training_job(ResourceConfig=cluster))
+        assert document["FailureReason"] == (
+            "AlgorithmError: ValueError: mine, exit code: 4. "
+            "See the log: /aws/sagemaker/TrainingJobs job/algo-2-1700000000"
+        )
+
+    asyncio.run(scenario())
+
+
 def test_the_failure_file_is_the_reason_when_there_is_one(tmp_path):
     async def scenario():
         def fails(host):

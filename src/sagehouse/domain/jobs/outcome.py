@@ -43,7 +43,7 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """The first code that is not zero, in the order of the hosts; 0 if there is none."""
+        """The code of the host that failed first, the others were stopped because of it; 0 if none failed."""
         return next((code for code in self.exit_codes.values() if code), 0)
 
     @classmethod

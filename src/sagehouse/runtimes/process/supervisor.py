@@ -49,7 +49,7 @@ class Running:
 
 
 class Supervisor:
-    """`reason` is the first thing that ended the workload, "" while nothing has."""
+    """`reason` is the first thing that ended the workload, "" while nothing has; `codes` hold the first end first."""
 
     def __init__(self, state: str, spec: Spec, control: int) -> None:
         self.state = state
@@ -58,6 +58,7 @@ class Supervisor:
         self.epoll = select.epoll()
         self.handlers: dict[int, tuple[Callable[[Running], None], Running]] = {}
         self.running: list[Running] = []
+        self.codes: dict[str, int] = {}
         self.started_at: float | None = None
         self.reason = ""
         self.detail = ""
@@ -252,7 +253,7 @@ class Supervisor:
                 self._forget(descriptor)
             os.close(host.started.go)
         self._close_log(host)
-        host.exit_code = code
+        host.exit_code = self.codes[host.spec["name"]] = code
         if self.started_at is None and not self.reason:
             self._end("failed_to_start", f"the first process of {host.spec['name']} died, exit code {code}")
         self._explain(host)
@@ -284,14 +285,15 @@ class Supervisor:
             self._end("disk_full", f"the last output of {host.spec['name']} says that no space is left on a device")
 
     def _record(self) -> None:
-        codes = {host.spec["name"]: hosts.NOT_STARTED for host in self.running}
-        codes.update({host.spec["name"]: host.exit_code for host in self.running if host.exit_code is not None})
         status = ledger.status_json(
             started_at=self.started_at,
             ended_at=time.time(),
             reason=self.reason or "exited",
             detail=self.detail,
-            exit_codes=codes,
+            exit_codes={
+                **self.codes,
+                **{one.spec["name"]: hosts.NOT_STARTED for one in self.running if one.exit_code is None},
+            },
         )
         path = f"{self.state}/{ledger.STATUS}"
         try:
