@@ -1,12 +1,15 @@
 """Who owns a running job, and how it ends: on time, on request, out of memory, with a full disk, or alone."""
 
 import asyncio
+import errno
+import json
 import os
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -25,7 +28,9 @@ from tests.unit.runtimes.jobs import (
 )
 
 from sagehouse.ports.runtime import Handle, Observed, Workload
+from sagehouse.runtimes.process import ledger
 from sagehouse.runtimes.process.runtime import ProcessRuntime
+from sagehouse.runtimes.process.supervisor import Supervisor
 
 MIB = 1024 * 1024
 STUBBORN = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
@@ -256,6 +261,23 @@ for _ in range(3000): os.mkdir("deep"); os.chdir("deep")
 """
     assert run(a_python_job(tmp_path, script)).exit_codes == {"algo-1": 0}
     assert list((tmp_path / "state").iterdir()) == []
+
+
+def test_a_disk_that_is_full_before_the_start_is_noted_is_the_reason(tmp_path: Path) -> None:
+    """On a busy machine the job had filled the disk before its supervisor wrote that it runs, and was told as lost."""
+
+    class Filled(Supervisor):
+        def _launch(self) -> None:
+            self.started_at = 1.0
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    spec: Any = {"hosts": []}
+    read, write = os.pipe()
+    Filled(str(tmp_path), spec, read).run()
+    os.close(read)
+    os.close(write)
+    status = json.loads((tmp_path / ledger.STATUS).read_text())
+    assert (status["reason"], status["detail"]) == ("disk_full", "No space left on device")
 
 
 def test_a_full_disk_is_the_reason_and_the_end_is_still_recorded(tmp_path: Path) -> None:

@@ -74,7 +74,8 @@ class Supervisor:
             while any(host.exit_code is None for host in self.running):
                 self._turn()
         except Exception as error:  # noqa: BLE001 - whatever went wrong, no process may stay and the end be recorded
-            self._fail_to_start(error) if self.started_at is None else self._end("lost", repr(error))
+            is_full = isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT}
+            self._fail_to_start(error) if self.started_at is None or is_full else self._end("lost", repr(error))
             self._kill()
             sys.excepthook(type(error), error, error.__traceback__)
             for host in self.running:
