@@ -104,6 +104,17 @@ def test_a_large_definition_comes_from_s3() -> None:
     in_a_world(scenario)
 
 
+@pytest.mark.parametrize("bucket", ["definitions", "no-such-bucket"])
+def test_a_definition_that_is_not_in_s3_is_a_fault_of_the_request(bucket: str) -> None:
+    async def scenario(world: World) -> None:
+        await world.put_json("s3://definitions/churn.json", ONE)
+        request = {"Bucket": bucket, "ObjectKey": "none.json"}
+        with pytest.raises(Invalid, match=f"Could not read the pipeline definition at s3://{bucket}/none.json"):
+            await world.ask("CreatePipeline", PipelineName="Churn", PipelineDefinitionS3Location=request, RoleArn=ROLE)
+
+    in_a_world(scenario)
+
+
 def test_updates_make_versions_and_executions_keep_theirs() -> None:
     async def scenario(world: World) -> None:
         await created(world)

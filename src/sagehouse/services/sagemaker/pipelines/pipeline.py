@@ -4,7 +4,7 @@ from sagehouse.domain.pipelines import records
 from sagehouse.domain.pipelines.checking import plan
 from sagehouse.domain.pipelines.definition import parse
 from sagehouse.kit.document import Document
-from sagehouse.kit.errors import Conflict, Invalid
+from sagehouse.kit.errors import Conflict, Invalid, NotFound
 from sagehouse.ports.call import Call
 from sagehouse.ports.catalog import Change, Delete, Insert, Key, Query, Replace, Stored
 from sagehouse.ports.house import House
@@ -167,13 +167,22 @@ async def _with_definition(house: House, call: Call, request: Document) -> Docum
     if location is not None and "PipelineDefinition" in request:
         raise Invalid("Give PipelineDefinition or PipelineDefinitionS3Location, not both.")
     if location is not None:
-        if "VersionId" in location:
-            raise Invalid("PipelineDefinitionS3Location.VersionId is not implemented: objects have no versions here.")
-        text = await house.objects.read(location["Bucket"], location["ObjectKey"], limit_bytes=_MAX_DEFINITION_BYTES)
-        document["PipelineDefinition"] = text.decode(errors="replace")
+        document["PipelineDefinition"] = await _fetched(house, location)
     if "PipelineDefinition" in document:
         check_definition(document["PipelineDefinition"])
     return document
+
+
+async def _fetched(house: House, location: Document) -> str:
+    """Return the definition at a place in S3; Invalid, and not an error of S3's, if there is none."""
+    if "VersionId" in location:
+        raise Invalid("PipelineDefinitionS3Location.VersionId is not implemented: objects have no versions here.")
+    bucket, key = location["Bucket"], location["ObjectKey"]
+    try:
+        text = await house.objects.read(bucket, key, limit_bytes=_MAX_DEFINITION_BYTES)
+    except NotFound as missing:
+        raise Invalid(f"Could not read the pipeline definition at s3://{bucket}/{key}: {missing.message}") from missing
+    return text.decode(errors="replace")
 
 
 def check_definition(text: str) -> None:
