@@ -166,4 +166,4 @@ def test_only_aws_own_names_are_aws_hosts():
     assert is_aws_host("eu-west-1.experiments.sagemaker.aws")
     assert not is_aws_host("amazonaws.com.evil.example")
     assert not is_aws_host("notamazonaws.com")
-    assert not is_aws_host("pypi.org")
+    assert not is_aws_host("example.org")
