@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.table import Table
 
 from benchmarks import documents, install, job_overhead, job_start, staging, start, transfer
 from benchmarks.figure import Figure
-from benchmarks.sizes import FULL, TINY, Sizes
+from benchmarks.sizes import FULL, GB, TINY, Sizes
 
 BENCHMARKS: Mapping[str, Callable[[Sizes], list[Figure]]] = {
     "start": start.measure,
@@ -32,9 +32,12 @@ def main() -> int:
     arguments = _arguments()
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     figures: list[Figure] = []
+    sizes = TINY if arguments.tiny else FULL
+    if arguments.upload_gb:
+        sizes = replace(sizes, flat_bytes=int(arguments.upload_gb * GB))
     for name in arguments.names or BENCHMARKS:
         console.print(f"[dim]measuring {name} ...[/]", highlight=False)
-        figures += BENCHMARKS[name](TINY if arguments.tiny else FULL)
+        figures += BENCHMARKS[name](sizes)
     console.print(_table(figures, is_judged=not arguments.tiny))
     if arguments.json:
         arguments.json.write_text(json.dumps([{**asdict(one), "reached": one.is_reached} for one in figures], indent=1))
@@ -45,6 +48,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"one of {', '.join(BENCHMARKS)}; all without")
     parser.add_argument("--tiny", action="store_true", help="so little that it only shows that the benchmarks work")
+    parser.add_argument("--upload-gb", type=float, help="size of the upload that the house's memory is watched in")
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.names if name not in BENCHMARKS]

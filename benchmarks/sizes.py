@@ -33,7 +33,7 @@ FULL = Sizes(
     stored_jobs=10_000,
     requests=200,
     transfer_bytes=GB,
-    transfers=3,
+    transfers=5,
     flat_bytes=GB,
 )
 TINY = Sizes(

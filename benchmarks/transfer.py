@@ -36,6 +36,7 @@ def measure(sizes: Sizes) -> list[Figure]:
         s3 = house.client("s3")
         with PeakMemory(house.pid) as memory:
             s3.upload_file(str(flat), BUCKET, "flat")
+            s3.delete_object(Bucket=BUCKET, Key="flat")
             s3.put_object(Bucket=BUCKET, Key="flat-one-put", Body=flat.open("rb"))
     total = f"{sizes.transfer_bytes / MB:.0f} MB"
     return [
