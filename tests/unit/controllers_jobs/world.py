@@ -64,7 +64,8 @@ class PlainArchives:
 
     async def unpack(self, archive: Path, directory: Path) -> None:
         with tarfile.open(archive) as tar:
-            tar.extractall(directory, filter="data")
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Debian 12's 3.11.2 has none
+            tar.extractall(directory)
 
 
 @dataclass(frozen=True)
