@@ -7,6 +7,8 @@ from sagehouse.domain.jobs.failure import last_words, script_failed
 from sagehouse.domain.jobs.outcome import Outcome, failure_of
 
 TRACEBACK = ["Traceback (most recent call last):", '  File "t.py", line 3, in <module>', "    fit()"]
+STRIPPED = [line.strip() for line in (*TRACEBACK, '  File "fit.py", line 9, in fit', "    raise", "    ^^^^~")]
+"""As SDK 3.x's driver logs it."""
 
 
 @pytest.mark.parametrize(
@@ -18,6 +20,15 @@ TRACEBACK = ["Traceback (most recent call last):", '  File "t.py", line 3, in <m
             "KeyError: 'second'",
         ),
         ([*TRACEBACK, "MemoryError", "cleaning up", "bye"], "MemoryError"),
+        (
+            [*STRIPPED, "ValueError: no price", "Command failed with exit code 1. Traceback: ..."],
+            "ValueError: no price",
+        ),
+        (
+            [*STRIPPED, 'File "<string>", line 1', "pandas.errors.ParserError: row 3"],
+            "pandas.errors.ParserError: row 3",
+        ),
+        ([*STRIPPED, "[Previous line repeated 9 more times]", "RecursionError"], "RecursionError"),
         (TRACEBACK, "fit()"),
         (["#011Traceback", "a", "b", "c", "d", "e", ""], "b c d e"),
         (["  usage: t.py [-h]", "t.py: error: no --x"], "usage: t.py [-h] t.py: error: no --x"),

@@ -3,7 +3,8 @@
 A failed job is not an exception: it is a `FailureReason` that ends with the script's last words and where the log is.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -13,6 +14,8 @@ MAX_CHARACTERS = 1024
 """Of FailureReason and ExitMessage. Source: botocore, sagemaker, shapes FailureReason and ExitMessage."""
 _MAX_WORDS = 400
 """Of the last words told beside a failure file, so that something of both is told."""
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Warning)(:|$)")
+"""What a frame without a line of source is followed by; no statement looks like it."""
 _LOG_TAIL = 4
 """Lines quoted when the end of the log holds no traceback."""
 _QUOTED_CHARACTERS = 600
@@ -130,7 +133,22 @@ def last_traceback(lines: Iterable[str]) -> str:
     )
     if opened < 0:
         return ""
-    for line in told[opened + 1 :]:
-        if not line.startswith((" ", "\t", "#011", "Traceback ")):
+    return _raised(told[opened + 1 :]) or told[-1].strip()
+
+
+def _raised(lines: Sequence[str]) -> str:
+    """Return the first line after the frames of a traceback, whether they are indented or not.
+
+    SDK 3.x's driver strips every line of the script, so that a frame is a line `File "...` and a line of source.
+    """
+    is_source = False
+    for line in lines:
+        if line.startswith((" ", "\t", "#011", "Traceback ", "[Previous line repeated")) or not line.strip("~^ "):
+            continue
+        if line.startswith('File "'):
+            is_source = True
+        elif is_source and not _EXCEPTION.match(line):
+            is_source = False
+        else:
             return line
-    return told[-1].strip()
+    return ""
