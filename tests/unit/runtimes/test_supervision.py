@@ -280,6 +280,32 @@ def test_a_disk_that_is_full_before_the_start_is_noted_is_the_reason(tmp_path: P
     assert (status["reason"], status["detail"]) == ("disk_full", "No space left on device")
 
 
+def test_a_job_that_has_filled_the_disk_outside_its_mounts_gives_the_room_back_with_its_end(tmp_path: Path) -> None:
+    """The house could not store that the job had ended, and only stored ends are cleaned up after."""
+    program = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+import os
+from pathlib import Path
+from sagehouse.runtimes.process import kernel
+from tests.unit.runtimes.jobs import a_shell_job, attend
+kernel.unshare(kernel.NEWUSER | kernel.NEWNS)
+for name, text in (("setgroups", "deny"), ("uid_map", "0 {os.geteuid()} 1"), ("gid_map", "0 {os.getegid()} 1")):
+    Path("/proc/self", name).write_text(text)
+kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+small = Path({str(tmp_path)!r})
+kernel.mount("tmpfs", str(small), "tmpfs", 0, "size=8m")
+async def to_the_end(runtime):
+    handle = await runtime.start(a_shell_job(small, "cat /dev/zero > /tmp/scratch 2> /dev/null; exit 0"))
+    return await runtime.wait(handle)
+seen = attend(to_the_end)
+room = os.statvfs(small)
+print(seen.reason, room.f_bavail * room.f_frsize > 7 * 1024 * 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert done.stdout == "exited True\n", done.stderr
+
+
 def test_a_full_disk_is_the_reason_and_the_end_is_still_recorded(tmp_path: Path) -> None:
     """The job fills the file system that its log, its output and the runtime's own files are on."""
     program = f"""

@@ -81,6 +81,7 @@ class Supervisor:
             for host in self.running:
                 self._bury(host)
         self._record()
+        self._make_room()
 
     def _launch(self) -> None:
         shared = hosts.Namespaces()
@@ -302,6 +303,23 @@ class Supervisor:
         except OSError:
             os.unlink(f"{self.state}/{ledger.RESERVE}")
             ledger.replace(path, status, is_durable=True)
+
+    def _make_room(self) -> None:
+        """Remove what the job wrote outside its mounts if the disk is full: its end cannot be stored before."""
+        if not limits.is_full(self.state):
+            return
+        from pathlib import Path
+
+        from sagehouse.runtimes.process.removal import remove_tree
+
+        try:
+            os.unlink(f"{self.state}/{ledger.RESERVE}")
+        except FileNotFoundError:
+            pass
+        try:
+            remove_tree(Path(self.state, ledger.HOSTS))
+        except OSError:
+            sys.excepthook(*sys.exc_info())
 
 
 def _remove_group(path: str) -> None:
