@@ -18,6 +18,8 @@ from sagehouse.app.config import DEFAULT_PORT, LOOPBACK, config_from
 _START_LIMIT_S = 20.0
 _STOP_LIMIT_S = 15.0
 _LOG_TAIL = 2000
+_LEAST_ROOM_BYTES = 1024 * 1024
+"""A house that did not start with less than this did so for want of it, and could not say so in its log."""
 
 
 @click.command()
@@ -96,6 +98,9 @@ def _start_detached(home: Path) -> str:
             break
         time.sleep(0.02)
     said = log.read_bytes()[before:][-_LOG_TAIL:].decode(errors="replace").strip()
+    room = os.statvfs(home)
+    if room.f_bavail * room.f_frsize < _LEAST_ROOM_BYTES:
+        raise click.ClickException(f"No space left on device: a house needs room in {home} to start.")
     raise click.ClickException(f"The house did not start; {log} says:\n{said}")
 
 
