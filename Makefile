@@ -22,7 +22,7 @@ $(BIN)/.ready: $(UV) pyproject.toml constraints/dev.txt
 
 .envs/%/.ready: constraints/%.txt $(BIN)/.ready
 	@$(UV) venv -q --clear --python $(BIN)/python .envs/$*
-	@$(UV) pip install -q --python .envs/$*/bin/python $(FIND_LINKS) -r constraints/$*.txt
+	@$(UV) pip install -q --compile-bytecode --python .envs/$*/bin/python $(FIND_LINKS) -r constraints/$*.txt
 	@touch $@
 
 quickstart: $(BIN)/.ready ## Set everything up, start a house, run examples/quickstart
