@@ -7,6 +7,7 @@ import io
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -76,7 +77,7 @@ def tell(name: str, value: object) -> None:
     print(f"\n{name}: {json.dumps(value, default=str)}")
 
 
-def refused(name: str, attempt) -> None:
+def refused(name: str, attempt: Callable[[], object]) -> None:
     try:
         attempt()
     except Exception as error:  # noqa: BLE001 - whatever comes is shown
@@ -321,6 +322,19 @@ def registry(work: Path, artifacts: str) -> None:
         "registry groups",
         [[each.model_package_group_name == group, each.model_package_group_status] for each in groups],
     )
+
+    alone = f"sdk3-alone-{STAMP}"
+    made.register(
+        model_package_name=alone,
+        content_types=["text/csv"],
+        response_types=["text/csv"],
+        inference_instances=["ml.m5.large"],
+        transform_instances=["ml.m5.large"],
+    )
+    package = ModelPackage.get(model_package_name=alone)
+    tell("registry alone", [package.model_package_name == alone, package.model_package_status])
+    package.delete()
+    package.wait_for_delete(poll=1, timeout=30)
 
     name = f"sdk3-package-{STAMP}"
     Model.create(

@@ -6,6 +6,7 @@ An ordinary program of the SDK. What it finds it prints as lines "name: JSON".
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -51,6 +52,15 @@ Path("/opt/ml/output/message").write_text("all words written")
 
 def tell(name: str, value: object) -> None:
     print(f"\n{name}: {json.dumps(value, default=str)}")
+
+
+def refused(name: str, attempt: Callable[[], object]) -> None:
+    try:
+        attempt()
+    except Exception as error:  # noqa: BLE001 - whatever comes is shown
+        tell(name, [type(error).__name__, str(error)])
+    else:
+        tell(name, "went through")
 
 
 def write(directory: Path, files: dict[str, str]) -> str:
@@ -153,10 +163,7 @@ def failing(work: Path) -> None:
     )
     processor.run(code=code, wait=False)
     job = processor.latest_job
-    try:
-        job.wait(poll=1, logs=True)
-    except Exception as error:  # noqa: BLE001 - whatever comes is shown
-        tell("failing", [type(error).__name__, str(error)])
+    refused("failing", lambda: job.wait(poll=1, logs=True))
 
 
 def create(name: str, command: str) -> ProcessingJob:
@@ -192,11 +199,8 @@ def resource(_work: Path) -> None:
     tell("resource all", [each.processing_job_name.removeprefix(name) for each in found])
     found = ProcessingJob.get_all(name_contains=name, status_equals="Stopped")
     tell("resource some", [each.processing_job_name.removeprefix(name) for each in found])
-    for attempt in (lambda: ProcessingJob.get(processing_job_name="no-such-job"), lambda: create(f"{name}-a", "true")):
-        try:
-            attempt()
-        except Exception as error:  # noqa: BLE001 - whatever comes is shown
-            tell("resource refused", [type(error).__name__, str(error)])
+    refused("resource missing", lambda: ProcessingJob.get(processing_job_name="no-such-job"))
+    refused("resource taken", lambda: create(f"{name}-a", "true"))
     slow.delete()
     tell("resource deleted", [each.processing_job_name for each in ProcessingJob.get_all(name_contains=f"{name}-b")])
 

@@ -4,8 +4,10 @@ An ordinary program of the SDK. What it finds it prints as lines "name: JSON".
 """
 
 import json
+import logging
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,6 +30,7 @@ from sagemaker.core.training.configs import Tag as TrainerTag
 from sagemaker.core.utils.exceptions import FailedStatusError, TimeoutExceededError
 from sagemaker.train import ModelTrainer
 
+logging.basicConfig(level=logging.INFO)
 SESSION = Session()
 ROLE = get_execution_role(SESSION)
 REGION = SESSION.boto_region_name
@@ -77,6 +80,15 @@ print("[brackets] and /a/path[0]")
 
 def tell(name: str, value: object) -> None:
     print(f"\n{name}: {json.dumps(value, default=str)}")
+
+
+def refused(name: str, attempt: Callable[[], object]) -> None:
+    try:
+        attempt()
+    except Exception as error:  # noqa: BLE001 - whatever comes is shown
+        tell(name, [type(error).__name__, str(error)])
+    else:
+        tell(name, "went through")
 
 
 def write(directory: Path, files: dict[str, str]) -> str:
@@ -258,14 +270,8 @@ def resource() -> None:
     everything = TrainingJob.get_all(name_contains="sdk3", sort_by="CreationTime", sort_order="Descending")
     names = [found.training_job_name for found in everything]
     tell("resource newest", [names[0].removeprefix(name), len(names) >= 6])
-    try:
-        TrainingJob.get(training_job_name="no-such-job")
-    except Exception as error:  # noqa: BLE001 - whatever comes is shown
-        tell("resource missing", [type(error).__name__, str(error)])
-    try:
-        create(f"{name}-a", "true")
-    except Exception as error:  # noqa: BLE001 - whatever comes is shown
-        tell("resource taken", [type(error).__name__, str(error)])
+    refused("resource missing", lambda: TrainingJob.get(training_job_name="no-such-job"))
+    refused("resource taken", lambda: create(f"{name}-a", "true"))
     slow.delete()
     slow.wait_for_delete(poll=1, timeout=30)
     left = TrainingJob.get_all(name_contains=name, status_equals="Stopped")

@@ -1,0 +1,90 @@
+"""Programs of the SageMaker Python SDK 2.x, unmodified: each promise of tests/system/programs/sdk2_*.py is a test.
+
+The programs run side by side in interpreters of their own against one house, and every one of them only once.
+"""
+
+import ast
+import json
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+from tests.system.conftest import ROOT, SDK2, RunningHouse
+
+PROGRAMS = ROOT / "tests" / "system" / "programs"
+NAMES = (
+    "sdk2_hosting",
+    "sdk2_pipelines",
+    "sdk2_training",
+    "sdk2_transform",
+    "sdk2_refusals",
+    "sdk2_processing",
+    "sdk2_xgboost",
+    "sdk2_registry",
+    "sdk2_session",
+)
+"""The longest first."""
+AT_ONCE = 2
+pytestmark = pytest.mark.system
+
+
+@dataclass(frozen=True)
+class Outcome:
+    promises: Mapping[str, str]
+    """Name -> "" if it was kept, else the traceback."""
+    rest: str
+    """Everything else the program said."""
+
+
+def promises_of(program: str) -> list[str]:
+    """Return the names of the functions a program promises, without running it."""
+    tree = ast.parse((PROGRAMS / f"{program}.py").read_text())
+    return [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(mark, ast.Name) and mark.id == "promise" for mark in node.decorator_list)
+    ]
+
+
+def outcome_of(house: RunningHouse, program: str) -> Outcome:
+    ended = house.run(SDK2, PROGRAMS / f"{program}.py", check=False)
+    told = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith('{"promise"')]
+    promises = {one["promise"]: one["error"] for one in told}
+    return Outcome(promises, f"exit {ended.returncode}\n{ended.stderr[-4000:]}")
+
+
+@pytest.fixture(scope="module")
+def outcomes(shared_house: RunningHouse, request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[Outcome]]]:
+    """Start every program that a chosen test asks about."""
+    shared_house.reset()
+    chosen = {
+        item.callspec.params["program"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.module is request.module and "promise" in item.fixturenames
+    }
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        started = {name: pool.submit(outcome_of, shared_house, name) for name in NAMES if name in chosen}
+        yield started
+        for future in started.values():
+            future.cancel()
+
+
+@pytest.mark.parametrize(("program", "promise"), [(name, promise) for name in NAMES for promise in promises_of(name)])
+def test_promise(outcomes: Mapping[str, Future[Outcome]], program: str, promise: str) -> None:
+    outcome = outcomes[program].result()
+    assert promise in outcome.promises, outcome.rest
+    error = outcome.promises[promise]
+    assert not error, error
+
+
+def test_a_program_with_the_sdks_own_waits_ends_well(shared_house: RunningHouse) -> None:
+    """Nothing shortens the SDK's polling here: it sleeps 5 to 30 s between two looks."""
+    started = time.monotonic()
+    ended = shared_house.cli(
+        "run", "--no-fast-polling", "--", str(SDK2), str(ROOT / "examples" / "script_mode" / "iris.py")
+    )
+    assert "cleaned up" in ended.stdout
+    assert time.monotonic() - started > 60, "something shortened the waits"
