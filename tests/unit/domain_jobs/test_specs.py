@@ -123,6 +123,14 @@ def test_metrics_are_the_last_numbers_that_matched():
     assert Scanner([]).is_done
 
 
+@pytest.mark.parametrize("word", ["nan", "inf", "-inf", "1e999", "much"])
+def test_a_metric_that_is_no_finite_number_is_passed_over(word):
+    """The loss of a training that diverged: NaN is no JSON, and the job's end could never be stored."""
+    scanner = Scanner([{"Name": "loss", "Regex": "loss=(.*)"}])
+    scanner.look_back([(2000, f"loss={word}"), (1000, "loss=0.5")])
+    assert [(one.value, one.at) for one in scanner.found().values()] == [(0.5, 1.0)]
+
+
 def test_of_several_hosts_the_latest_value_counts():
     early, late = (FinalMetric(name="rmse", value=value, at=value) for value in (1.0, 2.0))
     assert latest([{"rmse": late}, {"rmse": early}, {}], DEFINITIONS) == (late,)

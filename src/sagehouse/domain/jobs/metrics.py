@@ -1,5 +1,6 @@
 """Metrics of a training job, found in its log by the regular expressions of its MetricDefinitions."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ class FinalMetric:
 class Scanner:
     """Reads a log backwards until it has each metric's last value.
 
-    The first group of a definition's regular expression is the value; a match that is no number is passed over, and so
-    is a definition whose expression Python cannot compile.
+    The first group of a definition's regular expression is the value; a match that is no finite number is passed over, and
+    so is a definition whose expression Python cannot compile.
     Source: SageMaker developer guide, "Define metrics", MetricDefinition.
     """
 
@@ -76,6 +77,7 @@ def _number(match: re.Match[str] | None) -> float | None:
     if match is None or not match.re.groups or match.group(1) is None:
         return None
     try:
-        return float(match.group(1))
+        value = float(match.group(1))
     except ValueError:
         return None
+    return value if math.isfinite(value) else None
