@@ -28,8 +28,8 @@ class FinalMetric:
 class Scanner:
     """Reads a log backwards until it has each metric's last value.
 
-    The first group of a definition's regular expression is the value; a match that is no finite number is passed over, and
-    so is a definition whose expression Python cannot compile.
+    The first group of a definition's regular expression is the value; a match that is no finite number is passed over,
+    and so is a definition whose expression Python cannot compile.
     Source: SageMaker developer guide, "Define metrics", MetricDefinition.
     """
 
