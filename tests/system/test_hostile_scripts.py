@@ -452,6 +452,29 @@ def test_what_a_script_puts_in_place_of_its_directories_is_not_followed(lab: Lab
     assert lab.keys("replaces/") == []
 
 
+def test_a_model_server_that_digs_leaves_no_hole(lab: Lab) -> None:
+    """Its directory could not be removed by recursion, which broke the removal of its endpoint."""
+    script = """
+        import os
+        for top in ("/opt/ml", "/tmp"):
+            os.chdir(top)
+            for _ in range(1500):
+                os.mkdir("deep")
+                os.chdir("deep")
+            os.mkdir("closed", 0)
+        def model_fn(directory):
+            return 1
+        def predict_fn(data, model):
+            return model
+    """
+    lab.deploy(lab.model("digs", script=script))
+    assert lab.ended("Endpoint", "digs")["EndpointStatus"] == "InService"
+    lab.sagemaker.delete_endpoint(EndpointName="digs")
+    awaited(lambda: not lab.sagemaker.list_endpoints()["Endpoints"], "the endpoint is deleted")
+    run = lab.house.home / "run"
+    awaited(lambda: [path.name for path in run.iterdir()] == ["models"], "its directory is removed")
+
+
 def test_very_many_files_are_stored(lab: Lab) -> None:
     lines = "for n in range(5000): open(f'{n:05}', 'w').write(str(n))"
     completed(lab, lab.processed("many", in_out(lines)))

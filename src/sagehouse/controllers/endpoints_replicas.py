@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from sagehouse.controllers.endpoints_record import Next, Record
+from sagehouse.controllers.jobs_directory import remove_quietly
 from sagehouse.controllers.model_server import (
     Place,
     Server,
@@ -156,7 +156,7 @@ class Replicas:
         if handle is not None:
             await put_out(self._ports, handle, grace_s=grace_s)
         self._handles.pop(replica.workload_id, None)
-        await asyncio.to_thread(shutil.rmtree, place.root, ignore_errors=True)
+        await asyncio.to_thread(remove_quietly, place.root)
 
     async def _handle(self, deployment: Deployment, replica: Replica) -> Handle | None:
         if (launch := self._launches.get(replica.workload_id)) is not None:

@@ -95,6 +95,13 @@ async def remove(path: Path) -> None:
         await asyncio.to_thread(_remove, path)
 
 
+def remove_quietly(path: Path) -> None:
+    """Do the same on a thread, as far as it can be done; what stays, the next sweep removes."""
+    with contextlib.suppress(OSError):
+        if path.exists():
+            _remove(path)
+
+
 def _remove(path: Path) -> None:
     heap = path if path.name.startswith(HEAP) else path.with_name(f"{HEAP}{path.name}")
     heap.mkdir(mode=0o700, exist_ok=True)

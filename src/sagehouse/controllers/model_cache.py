@@ -8,10 +8,10 @@ import asyncio
 import hashlib
 import itertools
 import os
-import shutil
 import time
 from pathlib import Path
 
+from sagehouse.controllers.jobs_directory import remove_quietly
 from sagehouse.domain.hosting.container import Artifact
 from sagehouse.kit.errors import Invalid, NotFound
 from sagehouse.ports.archives import Archives
@@ -56,8 +56,9 @@ class ModelCache:
                 try:
                     await self._archives.unpack(archive, scratch)
                 except Invalid as broken:
-                    shutil.rmtree(scratch, ignore_errors=True)
-                    raise Invalid(f"The model archive {uri} cannot be unpacked: {broken.message}") from broken
+                    remove_quietly(scratch)
+                    told = broken.message.replace(archive.name, uri.key.rpartition("/")[2])  # not the store's own name
+                    raise Invalid(f"The model archive {uri} cannot be unpacked: {told}") from broken
                 return self._finished(digest, scratch)
             os.utime(found)
             return found
@@ -67,16 +68,16 @@ class ModelCache:
         try:
             laid = await self._objects.materialize(artifact.uri.bucket, artifact.uri.key, scratch, keys=keys)
         except NotFound as missing:
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove_quietly(scratch)
             raise _missing(artifact) from missing
         if not laid.files:
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove_quietly(scratch)
             raise _missing(artifact)
         return self._finished(laid.digest[:32], scratch)
 
     def _scratch(self) -> Path:
         scratch = self.directory / f"{os.getpid()}-{next(_serial)}.part"
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_quietly(scratch)
         scratch.mkdir()
         return scratch
 
@@ -85,7 +86,7 @@ class ModelCache:
         try:
             scratch.rename(finished)
         except OSError:  # somebody else was faster
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove_quietly(scratch)
         os.utime(finished)
         return finished
 
@@ -98,7 +99,7 @@ class ModelCache:
         oldest = time.time() - _KEPT_UNUSED_S
         for model in self.directory.glob("*"):
             if model.name not in used and model.stat().st_mtime < oldest:
-                shutil.rmtree(model, ignore_errors=True)
+                remove_quietly(model)
 
 
 def _missing(artifact: Artifact) -> NotFound:

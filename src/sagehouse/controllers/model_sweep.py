@@ -1,8 +1,8 @@
 """Directories of model servers that nobody owns any more, removed."""
 
 import asyncio
-import shutil
 
+from sagehouse.controllers.jobs_directory import remove_quietly
 from sagehouse.controllers.model_server import Place
 from sagehouse.controllers.transforms_servers import replicas_of
 from sagehouse.controllers.workload_ports import WorkloadPorts
@@ -21,7 +21,7 @@ async def sweep(ports: WorkloadPorts) -> None:
     kept = {Place.of(ports.servers, one.instance_id).root for one in owners}
     for path in found:
         if path not in kept:
-            await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+            await asyncio.to_thread(remove_quietly, path)
     await ports.models.prune(ports.servers)
 
 

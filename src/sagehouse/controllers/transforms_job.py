@@ -3,12 +3,12 @@
 import asyncio
 import json
 import logging
-import shutil
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sagehouse.controllers.jobs_directory import remove_quietly
 from sagehouse.controllers.jobs_steps import reason_of
 from sagehouse.controllers.model_server import Place, container_for, put_out
 from sagehouse.controllers.transforms_file import Failed, InputFile, Transformer
@@ -158,7 +158,7 @@ class TransformJob:
 
         await self._store(ended, to=end)
         for replica in replicas:
-            await asyncio.to_thread(shutil.rmtree, self._place(replica).root, ignore_errors=True)
+            await asyncio.to_thread(remove_quietly, self._place(replica).root)
         await self._ports.models.prune(self._ports.servers)
 
     async def _handle(self, stored: Stored | None, replica: Replica) -> Handle | None:
