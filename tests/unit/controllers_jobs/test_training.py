@@ -169,7 +169,11 @@ def test_the_failure_file_is_the_reason_when_there_is_one(tmp_path):
         (Fate(exit_code=137, reason="out_of_memory"), "ClientError: Please use an instance type with more memory"),
         (Fate(exit_code=1, reason="disk_full"), "ClientError: The disk is full (No space left on device)"),
         (Fate(reason="lost"), "InternalServerError: We encountered an internal error"),
-        (Fate(exit_code=127, reason="failed_to_start", detail="enable user namespaces"), "InternalServerError: "),
+        (Fate(exit_code=125, reason="failed_to_start", detail="enable user namespaces"), "InternalServerError: "),
+        (
+            Fate(exit_code=127, reason="failed_to_start", detail="train: not found"),
+            "AlgorithmError: The command of the job could not be run. train: not found, exit code: 127",
+        ),
     ],
 )
 def test_what_the_runtime_saw_becomes_the_reason(tmp_path, fate, begins):

@@ -74,6 +74,12 @@ def not_started(detail: str) -> FailureReason:
     return FailureReason(fault="InternalServerError", text=f"The job could not be started here. {detail}".strip())
 
 
+def command_missing(detail: str, *, exit_code: int) -> FailureReason:
+    """Return the fault of the job's own entrypoint: no internal error, which pipelines would try again."""
+    text = f"The command of the job could not be run. {detail}".rstrip(". ")
+    return FailureReason(fault="AlgorithmError", text=f"{text}, exit code: {exit_code}")
+
+
 def lost() -> FailureReason:
     text = (
         "We encountered an internal error. Please try again. "

@@ -8,6 +8,7 @@ from typing import Self
 from sagehouse.domain.jobs.failure import (
     FailureReason,
     broken_message,
+    command_missing,
     disk_full,
     lost,
     not_started,
@@ -18,6 +19,8 @@ from sagehouse.domain.jobs.phase import Phase
 from sagehouse.kit.document import Document
 
 RUNTIME_EXCEEDED = "MaxRuntimeExceeded"
+_NO_COMMAND = frozenset({126, 127})
+"""Exit codes of a command that cannot be executed or is not there. Source: POSIX, Shell Command Language, 2.8.2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,8 @@ def failure_of(outcome: Outcome) -> FailureReason | None:
         case "disk_full":
             return disk_full(outcome.detail)
         case "failed_to_start":
-            return not_started(outcome.detail)
+            no_command = next((code for code in outcome.exit_codes.values() if code in _NO_COMMAND), 0)
+            return command_missing(outcome.detail, exit_code=no_command) if no_command else not_started(outcome.detail)
         case "lost":
             return lost()
     if outcome.is_message_broken and not outcome.exit_code:
