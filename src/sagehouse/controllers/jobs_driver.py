@@ -39,7 +39,7 @@ from sagehouse.domain.jobs.decide import (
 )
 from sagehouse.domain.jobs.failure import FailureReason
 from sagehouse.domain.jobs.job import LIFECYCLES, Job
-from sagehouse.kit.errors import Conflict, NotFound, SagehouseError
+from sagehouse.kit.errors import Conflict, Invalid, NotFound, SagehouseError
 from sagehouse.ports.catalog import Key
 from sagehouse.ports.runtime import Handle, handle_document, handle_from
 from sagehouse.resources.transition import transition
@@ -158,6 +158,10 @@ class Driver:
                 await self._load()
             except NotFound as gone:
                 raise Vanished from gone
+            except Invalid as problem:  # what this event says can never be stored: the job fails, saying so
+                if isinstance(event, Broke):
+                    raise
+                event = Broke(reason_of(problem))
             except (SagehouseError, OSError) as problem:
                 _log.warning("job_not_stored arn=%s problem=%s", self._stored.arn, problem)
                 await self._ports.clock.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])

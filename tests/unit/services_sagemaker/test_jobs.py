@@ -108,7 +108,7 @@ def test_hyperparameters_of_a_built_in_algorithm_are_judged_before_the_job_start
         ("ResourceConfig.InstanceCount", 0, "InstanceCount of at least 1"),
         ("ResourceConfig.InstanceGroups", [], ""),
         ("EnableManagedSpotTraining", True, "Invalid MaxWaitTimeInSeconds. It must be present and be greater than"),
-        ("RoleArn", "arn:aws:iam::000000000001:role/Other", "Cross-account pass role is not allowed"),
+        ("RoleArn", "arn:aws:iam::000000000001:role/Other", ""),
         ("OutputDataConfig.S3OutputPath", "s3://nowhere/out", 'The S3 bucket "nowhere" of'),
         ("OutputDataConfig.S3OutputPath", "https://x/out", "https://x/out"),
         ("CheckpointConfig", {"S3Uri": "s3://nowhere/c"}, 'The S3 bucket "nowhere" of CheckpointConfig.S3Uri'),
