@@ -1,4 +1,4 @@
-"""Loaded by an interpreter that `sagehouse run` started: shortens the SDK's waits, then hands on.
+"""Loaded by an interpreter that `sagehouse run` started: shortens the SDK's waits and look-ups, then hands on.
 
 Another sitecustomize further down the path is still run, as it would have been without us.
 """
@@ -24,11 +24,16 @@ def _install():
     url = os.environ.get("SAGEHOUSE_URL")
     if not url:
         return
-    polling = os.path.join(os.path.dirname(_here), "polling.py")
-    spec = importlib.util.spec_from_file_location("_sagehouse_polling", polling)
+    _load("polling").install(url)
+    _load("sdk_defaults").install()
+
+
+def _load(name):
+    file = os.path.join(os.path.dirname(_here), name + ".py")
+    spec = importlib.util.spec_from_file_location("_sagehouse_" + name, file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.install(url)
+    return module
 
 
 _install()
