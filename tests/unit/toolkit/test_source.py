@@ -144,14 +144,28 @@ def test_a_hostile_member_ends_the_job_before_anything_is_unpacked(job: Job, tmp
     assert list((job.base / "code").iterdir()) == []
 
 
-def test_a_link_chain_that_leaves_the_tree_is_refused(job: Job, tmp_path: Path):
+@pytest.mark.parametrize(
+    "members",
+    [
+        [_member("a", tarfile.SYMTYPE, "."), _member("a/b", tarfile.SYMTYPE, ".."), _member("a/b/evil")],
+        [_member("b", tarfile.SYMTYPE, "c/.."), _member("c", tarfile.SYMTYPE, "."), _member("b/evil")],
+        [_member("evil", tarfile.SYMTYPE, "c/../evil"), _member("c", tarfile.SYMTYPE, "."), _member("evil")],
+        [
+            _member("d/e", tarfile.SYMTYPE, "../c/.."),
+            _member("c", tarfile.SYMTYPE, "."),
+            _member("d/evil", tarfile.LNKTYPE, "d/e/evil"),
+        ],
+    ],
+    ids=["through-a-link", "through-a-link-bent-later", "over-a-link-bent-later", "hard-link"],
+)
+def test_a_link_chain_that_leaves_the_tree_is_refused(job: Job, tmp_path: Path, members: list[tarfile.TarInfo]):
     archive = tmp_path / "sourcedir.tar.gz"
-    up = [_member("a", tarfile.SYMTYPE, "."), _member("a/b", tarfile.SYMTYPE, "..")]
-    archive.write_bytes(packed(*up, _member("a/b/evil"), train_py="pass"))
+    (job.base / "evil").write_text("secret")
+    archive.write_bytes(packed(*members, train_py="pass"))
     submitted(job, str(archive))
 
     ran = job.train()
 
     assert ran.code == 1
-    assert not (job.base / "evil").exists()
+    assert (job.base / "evil").read_text() == "secret"
     assert not (tmp_path / "evil").exists()
