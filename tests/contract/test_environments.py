@@ -18,14 +18,15 @@ from sagehouse.runtimes.environments import MARKER, UvEnvironments
 from sagehouse.runtimes.indexes import pip_settings, uv_environment, uv_options
 
 
-def a_wheel(folder: Path, name: str, version: str) -> None:
-    """A package with one module that knows its version and one command that prints it."""
+def a_wheel(folder: Path, name: str, version: str, **more: str) -> None:
+    """A package with one module that knows its version and one command that prints it, and files more."""
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}.py": f"version = {version!r}\ndef main(): print({name!r}, version)\n",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
+        **more,
     }
     record = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
@@ -76,6 +77,12 @@ class TestUvEnvironments(EnvironmentsContract):
         assert said == [f"2.0 {found.path} {found.base}\n", "2.0\n", "anvil 2.0\n", "pip 99.0\n"]
         assert found.packages == {"anvil": "2.0", "pip": "99.0"}
         assert (found.site_packages / "anvil.py").is_file()
+
+    def test_the_openmp_of_one_wheel_serves_those_that_expect_the_machines(self, shop: Path) -> None:
+        """A fresh Debian has no libgomp, and XGBoost 0.90 would not load there."""
+        a_wheel(shop, "forge", "1.0", **{"forge.libs/libgomp-a34b3233.so.1.0.0": "the library"})
+        found = self.ensure(self.environments(), a_spec("forge==1.0"))
+        assert (found.path / "lib" / "libgomp.so.1").read_text() == "the library"
 
     def test_modules_are_compiled_once_for_all_jobs(self) -> None:
         found = self.ensure(self.environments(), a_spec("anvil==2.0"))

@@ -1,7 +1,6 @@
 """The workload of a job: what the runtime is told to run, and how the script sees its machine."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from sagehouse.controllers.jobs_directory import JobDirectory
 from sagehouse.controllers.jobs_stage import Unfit
@@ -42,6 +41,14 @@ def environment_mounts(environment: Environment) -> tuple[Mount, ...]:
         Mount(source=environment.base, target=str(environment.base), access="read"),
         Mount(source=environment.path, target=str(environment.path), access="overlay"),
     )
+
+
+def environment_paths(environment: Environment) -> Mapping[str, str]:
+    """Say where the environment's commands are, and the shared libraries that its packages may expect."""
+    return {
+        "PATH": f"{environment.path}/bin:/usr/local/bin:/usr/bin:/bin",
+        "LD_LIBRARY_PATH": f"{environment.path}/lib",
+    }
 
 
 def without_network(*, is_isolated: bool) -> Mapping[str, str]:
@@ -94,7 +101,7 @@ def _variables(
 ) -> dict[str, str]:
     """The user's own variables win; the toolkit stays importable whatever PYTHONPATH they choose."""
     variables = {
-        "PATH": f"{environment.path / Path('bin')}:/usr/local/bin:/usr/bin:/bin",
+        **environment_paths(environment),
         "HOME": "/root",
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from sagehouse.controllers.jobs_workload import TOOLKIT, environment_mounts, environment_spec, without_network
+from sagehouse.controllers.jobs_workload import (
+    TOOLKIT,
+    environment_mounts,
+    environment_paths,
+    environment_spec,
+    without_network,
+)
 from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.hosting.container import Container, container_of, definition_of
 from sagehouse.domain.instances import instance
@@ -127,7 +133,7 @@ async def build(server: Server, ports: WorkloadPorts) -> Workload:
         command=tuple(image.serve_command),
         hosts=[host],
         environment={
-            "PATH": f"{environment.path}/bin:/usr/local/bin:/usr/bin:/bin",
+            **environment_paths(environment),
             "HOME": "/root",
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",

@@ -35,6 +35,7 @@ ALWAYS = ("pip",)
 """Jobs install their own requirements with it."""
 INSTALL_TIMEOUT_S = 1800.0
 QUOTED_LINES = 12
+OPENMP = "libgomp.so.1"
 
 
 class UvEnvironments:
@@ -163,10 +164,21 @@ def _read(path: Path) -> Environment | None:
     )
 
 
+def _lend_openmp(library: Path, site_packages: Path) -> None:
+    """Offer the OpenMP that one wheel brought to those that expect the machine to have it.
+
+    XGBoost 0.90 and LightGBM do, and a fresh Debian has none; scikit-learn's is there wherever they are.
+    """
+    brought = sorted(site_packages.glob("*.libs/libgomp-*"))
+    if brought and not (library / OPENMP).is_symlink():
+        (library / OPENMP).symlink_to(brought[0].relative_to(library))
+
+
 def _mark(path: Path, interpreter: Interpreter, requirements: Requirements) -> Environment:
     """Make the built directory an environment."""
     minor = ".".join(interpreter.version.split(".")[:2])
     site_packages = Path("lib", f"python{minor}", "site-packages")
+    _lend_openmp(path / "lib", path / site_packages)
     found = metadata.distributions(path=[str(path / site_packages)])
     packages = dict(sorted((each.name.lower().replace("_", "-"), each.version) for each in found))
     document = {

@@ -27,9 +27,15 @@ class Lab:
     def __init__(self, image: str) -> None:
         self.image = image
         here = Path(__file__).parent
+        python = python_of(image)
         self._process = subprocess.Popen(
-            [python_of(image), here / "lab.py", "xgboost", "pandas", "sklearn.metrics", "scipy.sparse"],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}:{here}", "PYTHONWARNINGS": "ignore"},
+            [python, here / "lab.py", "xgboost", "pandas", "sklearn.metrics", "scipy.sparse"],
+            env={
+                "PATH": os.environ["PATH"],
+                "LD_LIBRARY_PATH": str(python.parent.parent / "lib"),
+                "PYTHONPATH": f"{ROOT / 'src'}:{here}",
+                "PYTHONWARNINGS": "ignore",
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
