@@ -83,7 +83,7 @@ def identify(models: ServiceModels, request: HttpRequest) -> Target:
     place = read_host(request.headers.get("host", ""))
     target = request.headers.get("x-amz-target")
     if target is not None and request.method == "POST":
-        service, operation = _by_target(models, target)
+        service, operation = _by_target(models, target, signature)
     elif _is_query(request, signature, place):
         service, operation = _by_form(models, request, signature)
     else:
@@ -98,9 +98,11 @@ def identify(models: ServiceModels, request: HttpRequest) -> Target:
     )
 
 
-def _by_target(models: ServiceModels, target: str) -> tuple[Service, Operation]:
+def _by_target(models: ServiceModels, target: str, signature: Signature | None) -> tuple[Service, Operation]:
     prefix, _, name = target.rpartition(".")
     known = _BY_TARGET.get(prefix)
+    if known is None and signature is not None and signature.service not in ("", *models.names):
+        raise Unidentified(not_bound(signature.service, name), protocol="json")
     if known is None:
         raise Unidentified(_unknown_operation(target), protocol="json")
     service = _load(models, known, name, protocol="json")
@@ -145,6 +147,8 @@ def _by_path(
             names = (place.service,)
     for name in names:
         service = _load(models, name, f"{request.method} {request.raw_path}", protocol="rest-json")
+        if not service.protocol.startswith("rest"):
+            continue  # all its operations have the path "/": only a target or a form tells them apart
         try:
             operation = find_operation(service, request)
         except Invalid as error:

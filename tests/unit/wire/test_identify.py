@@ -122,6 +122,11 @@ def test_headers_hoisted_into_a_presigned_url_count_as_headers():
         (a_request("POST", x_amz_target="SageMaker.Dance"), ("Invalid", "UnknownOperationException", "json")),
         (a_request("POST", x_amz_target="Nonsense"), ("Invalid", "UnknownOperationException", "json")),
         (a_request("POST", x_amz_target="AmazonAthena.ListWorkGroups"), ("NotBound", None, "json")),
+        (a_request("POST", scope="cloudtrail", x_amz_target="CloudTrail.DescribeTrails"), ("NotBound", None, "json")),
+        (
+            a_request("POST", scope="sagemaker", x_amz_target="Nonsense.Dance"),
+            ("Invalid", "UnknownOperationException", "json"),
+        ),
         (
             a_request("POST", body=b"Action=X&Version=2011-06-15", content_type="application/x-www-form-urlencoded"),
             ("Invalid", "UnknownOperationException", "query"),
@@ -131,6 +136,8 @@ def test_headers_hoisted_into_a_presigned_url_count_as_headers():
             ("Invalid", "MalformedInput", "query"),
         ),
         (a_request("GET", "/2015-03-31/functions", scope="lambda"), ("NotBound", None, "rest-json")),
+        (a_request("POST", scope="iam"), ("Invalid", "UnknownOperationException", "query")),
+        (a_request("POST", scope="logs"), ("Invalid", "UnknownOperationException", "json")),
         (a_request("POST", "/bucket/k"), ("Invalid", "MethodNotAllowed", "rest-xml")),
         (a_request("PATCH", "/bucket/k", scope="s3"), ("Invalid", "MethodNotAllowed", "rest-xml")),
         (a_request("GET", "/bucket", "a=%FF"), ("Invalid", "InvalidURI", "rest-xml")),
