@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -666,19 +667,79 @@ def test_a_key_is_reached_by_any_spelling_of_its_url(shared_house):
             assert (status, body) == (200, key.encode()), (key, safe)
 
 
+def put_raw(house: RunningHouse, path: str, body: Any, *, is_chunked: bool = False, **headers: str) -> tuple[int, str]:
+    """Return status and body of a PUT whose headers are exactly these."""
+    connection = http.client.HTTPConnection(house.url.removeprefix("http://"))
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        connection.request("PUT", path, body=body, headers=named, encode_chunked=is_chunked)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
 def test_a_body_in_chunks_of_unknown_total_is_refused_as_aws_does(shared_house):
     """`curl -T -` sends such bodies."""
-    s3 = client(shared_house)
     bucket = f"chunked-{os.getpid()}-{next(_counted)}"
-    s3.create_bucket(Bucket=bucket)
-    import http.client
+    client(shared_house).create_bucket(Bucket=bucket)
+    status, told = put_raw(shared_house, f"/{bucket}/k", iter([b"a", b"b"]), is_chunked=True)
+    assert (status, "<Header>Transfer-Encoding</Header>" in told) == (501, True)
 
-    host = shared_house.url.removeprefix("http://")
-    connection = http.client.HTTPConnection(host)
-    connection.request("PUT", f"/{bucket}/k", body=iter([b"a", b"b"]), encode_chunked=True)
-    answer = connection.getresponse()
-    assert (answer.status, b"<Header>Transfer-Encoding</Header>" in answer.read()) == (501, True)
-    connection.close()
+
+def test_chunks_with_trailers_and_chunks_with_signatures_are_understood(shared_house):
+    """What SDKs of other languages send; the checksum in a trailer is checked like one in a header."""
+    s3 = client(shared_house)
+    bucket = f"trailers-{os.getpid()}-{next(_counted)}"
+    s3.create_bucket(Bucket=bucket)
+    stream = {"Content_Encoding": "aws-chunked", "X_Amz_Decoded_Content_Length": "5"}
+    unsigned = {
+        **stream,
+        "X_Amz_Content_Sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "X_Amz_Trailer": "x-amz-checksum-crc32",
+    }
+    right = base64.b64encode(zlib.crc32(b"hello").to_bytes(4, "big"))
+    for crc, expected in ((right, (200, "")), (b"AAAAAQ==", (400, "BadDigest"))):
+        body = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:" + crc + b"\r\n\r\n"
+        status, told = put_raw(shared_house, f"/{bucket}/k", body, **unsigned)
+        assert (status, expected[1] in told) == (expected[0], True), told
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"hello"
+    signature = b";chunk-signature=" + b"a" * 64
+    body = b"5" + signature + b"\r\nhello\r\n0" + signature + b"\r\n\r\n"
+    signed = {
+        **stream,
+        "Content_Encoding": "gzip,aws-chunked",
+        "X_Amz_Content_Sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    }
+    assert put_raw(shared_house, f"/{bucket}/signed", body, **signed)[0] == 200
+    head = s3.head_object(Bucket=bucket, Key="signed")
+    assert (head["ContentEncoding"], head["ContentLength"]) == ("gzip", 5)
+    status, told = put_raw(shared_house, f"/{bucket}/short", b"5\r\nhel", **unsigned)
+    assert (status, "IncompleteBody" in told) == (400, True)
+    status, told = put_raw(shared_house, f"/{bucket}/hash", b"hello", X_Amz_Content_Sha256="0" * 64)
+    assert (status, "XAmzContentSHA256Mismatch" in told) == (400, True)
+    status, told = put_raw(
+        shared_house, f"/{bucket}/less", b"5\r\nhello\r\n0\r\n\r\n", **{**unsigned, "X_Amz_Decoded_Content_Length": "6"}
+    )
+    assert status == 400
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["k", "signed"]
+
+
+def test_a_page_of_a_listing_holds_a_thousand_keys(shared_house):
+    s3 = client(shared_house, max_pool_connections=8)
+    bucket = f"many-{os.getpid()}-{next(_counted)}"
+    s3.create_bucket(Bucket=bucket)
+    keys = [f"{number:04}" for number in range(1003)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=b""), keys))
+    for name in ("list_objects", "list_objects_v2"):
+        pages = list(s3.get_paginator(name).paginate(Bucket=bucket))
+        assert [len(page["Contents"]) for page in pages] == [1000, 3]
+        assert [one["Key"] for page in pages for one in page["Contents"]] == keys
+    gone = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys[:1000]], "Quiet": True})
+    assert "Deleted" not in gone
+    with refused("MalformedXML"):
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys]})
 
 
 def test_crc32_is_the_checksum_of_those_who_name_none(s3, bucket):

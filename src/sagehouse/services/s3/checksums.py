@@ -45,6 +45,11 @@ class Asked:
     expect: Mapping[str, str]
     """What the store is to compare, to be read after the body."""
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether a checksum will be compared, not the length alone."""
+        return any(name != "SIZE" for name in self.expect)
+
 
 class _Expected(Mapping[str, str]):
     """Values known before the body, and one that comes in its trailers."""

@@ -68,7 +68,7 @@ async def upload_part(house: House, call: Call, request: Document) -> Document:
         request["Key"],
         request["UploadId"],
         request["PartNumber"],
-        body_of(request),
+        body_of(call, request, is_checked=said.is_checked),
         now=call.now,
         size=request.get("ContentLength"),
         algorithms=said.algorithms,

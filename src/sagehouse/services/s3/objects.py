@@ -50,7 +50,7 @@ async def put_object(house: House, call: Call, request: Document) -> Document:
     stored = await house.objects.put(
         bucket.name,
         request["Key"],
-        body_of(request),
+        body_of(call, request, is_checked=said.is_checked),
         info=info,
         now=call.now,
         algorithms=said.algorithms or (DEFAULT,),
