@@ -3,6 +3,7 @@
 import http.server
 import json
 import shlex
+import shutil
 import socket
 import ssl
 import threading
@@ -126,7 +127,7 @@ def test_the_environment_holds_in_a_directory_of_any_name(tmp_path):
         shell = pointed_environment(house)
         assert shell["SAGEHOUSE_HOME"] == str(odd)
         assert shell["AWS_CA_BUNDLE"] == str(odd / "authority" / "bundle.pem")
-        for posix in ("dash", "sh"):
+        for posix in filter(shutil.which, ("sh", "dash", "zsh")):
             printed = run([posix, "-c", f'eval "$({SAGEHOUSE} env)"; printf %s "$SAGEHOUSE_HOME"'], house.environment)
             assert printed.out == str(odd)
         assert aws_all(["s3 mb s3://odd-home", "sts get-caller-identity --query Account"], shell)[1].strip() == (
@@ -150,6 +151,12 @@ def test_another_region_has_resources_of_its_own(shared_house):
 def test_a_twelve_digit_access_key_is_an_account(shared_house):
     shell = {**pointed_environment(shared_house), "AWS_ACCESS_KEY_ID": "210987654321"}
     assert aws_all(["sts get-caller-identity --query Account"], shell)[0].strip() == '"210987654321"'
+
+
+def test_activation_in_a_notebook_that_has_used_aws_before(shared_house, home, tmp_path):
+    shell = {**shared_house.environment, **home.shell, "PYTHONPATH": str(ROOT / "src")}
+    told = run([SDK2, PROGRAMS / "activated_late.py"], shell, directory=tmp_path)
+    assert told.out.splitlines() == ["ap-south-1", shared_house.url, "123456789012 eu-west-1"], told.err
 
 
 # Shorter waits.
@@ -315,35 +322,39 @@ def a_house_started_in(shell: dict[str, str], home: Path) -> Iterator[RunningHou
         house.down()
 
 
-def curl(url: str, shell: dict[str, str], *more: str) -> str:
-    ended = run(["curl", "-sS", "--fail-with-body", "--max-time", "20", *more, url], shell)
-    assert ended.status == 0, ended.out + ended.err
-    return ended.out
+def fetch(url: str, shell: dict[str, str]) -> str:
+    """Return what a program with `requests` gets; "refused: ..." with the error otherwise."""
+    ended = run([SDK2, PROGRAMS / "fetch.py", url], shell)
+    assert ended.status == 0, ended.err
+    return ended.out.strip()
 
 
-def test_curl_and_node_call_sts_at_its_own_address(shared_house):
+STS = "https://sts.us-east-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_calls_sts_at_its_own_address(shared_house):
     shell = pointed_environment(shared_house)
-    query = "https://sts.us-east-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
-    assert "<Account>123456789012</Account>" in curl(query, shell)
-    regional = query.replace("us-east-1", "eu-central-1")
-    assert "<Account>123456789012</Account>" in curl(regional, shell)
-    told = run(["node", PROGRAMS / "sts.js"], shell)
+    for url in (STS, STS.replace("us-east-1", "eu-central-1")):
+        told = run(["curl", "-sS", "--fail-with-body", "--max-time", "20", url], shell)
+        assert "<Account>123456789012</Account>" in told.out, told.err
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_node_calls_sts_at_its_own_address(shared_house):
+    told = run(["node", PROGRAMS / "sts.js"], pointed_environment(shared_house))
     assert (told.status, told.out) == (0, "200 arn:aws:sts::123456789012:assumed-role/SageMakerRole/session\n"), told
 
 
 def test_other_hosts_are_reached_through_the_house_with_their_own_certificates(outside, tmp_path):
-    trusting = {name: str(outside.authority) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")}
-    with a_house_started_in(trusting, tmp_path / "house") as house:
+    with a_house_started_in({"SSL_CERT_FILE": str(outside.authority)}, tmp_path / "house") as house:
         shell = pointed_environment(house)
-        assert curl(f"https://{outside.address}/by-curl", shell) == "outside"
-        fetch = "import requests, sys; print(requests.get(sys.argv[1]).text)"
-        asked = run([SDK2, "-c", fetch, f"https://{outside.address}/by-requests"], shell)
-        assert asked.out == "outside\n", asked.err
-        refused = run(["curl", "-sS", "--max-time", "20", "https://127.0.0.3:1/"], shell)
-        assert "502" in refused.err
-    assert outside.paths[-2:] == ["/by-curl", "/by-requests"]
-    strange = run(["curl", "-sS", f"https://{outside.address}/"], {**shell, "HTTPS_PROXY": "", "https_proxy": ""})
-    assert strange.out == "outside", "the bundle itself holds what was trusted before"
+        assert "<Account>123456789012</Account>" in fetch(STS, shell)
+        assert fetch(f"https://{outside.address}/through", shell) == "outside"
+        assert "502" in fetch("https://127.0.0.3:1/", shell)
+    assert outside.paths[-1] == "/through"
+    unproxied = {**shell, "HTTPS_PROXY": "", "https_proxy": ""}
+    assert fetch(f"https://{outside.address}/", unproxied) == "outside", "the bundle holds what was trusted before"
 
 
 def test_the_users_own_proxy_leads_outside_and_never_sees_aws(outside, home, tmp_path):
@@ -352,7 +363,7 @@ def test_the_users_own_proxy_leads_outside_and_never_sees_aws(outside, home, tmp
     try:
         trusting = {"SSL_CERT_FILE": str(outside.authority)}
         with a_house_started_in({"HTTPS_PROXY": proxy.url, **trusting}, tmp_path / "house") as house:
-            assert curl(f"https://{outside.address}/", pointed_environment(house)) == "outside"
+            assert fetch(f"https://{outside.address}/", pointed_environment(house)) == "outside"
             assert proxy.targets == [outside.address]
             told = house.run(SDK2, PROGRAMS / "telemetry_sdk2.py")
             assert "Traceback" not in told.stderr
@@ -370,11 +381,11 @@ def test_a_house_started_from_a_shell_that_is_pointed_at_it_goes_out_as_before(o
             pointed = pointed_environment(house)
         with a_house_started_in(pointed, tmp_path / "house") as again:
             assert again.url == pointed["HTTPS_PROXY"]
-            assert curl(f"https://{outside.address}/twice", pointed_environment(again)) == "outside"
+            assert fetch(f"https://{outside.address}/twice", pointed_environment(again)) == "outside"
         assert proxy.targets == [outside.address]
         by_hand = {**pointed, "SAGEHOUSE_URL": "", "SAGEHOUSE_OUTER_PROXY": ""}
         with a_house_started_in(by_hand, tmp_path / "house") as again:
-            assert curl(f"https://{outside.address}/thrice", pointed_environment(again)) == "outside"
+            assert fetch(f"https://{outside.address}/thrice", pointed_environment(again)) == "outside"
         assert proxy.targets == [outside.address]
     finally:
         proxy.close()

@@ -244,6 +244,7 @@ def test_every_bound_operation_is_asked_by_the_command_line(shell, tmp_path):
     assert len(json.loads(outputs["ListMultipartUploads"])["Uploads"]) == 2
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_reads_and_writes_by_presigned_urls(shell, tmp_path):
     (tmp_path / "f").write_bytes(b"0123456789" * 200_000)
     signed = aws_all(
