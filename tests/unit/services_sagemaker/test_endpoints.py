@@ -74,7 +74,9 @@ def test_a_model_has_exactly_one_container() -> None:
     with pytest.raises(Invalid, match="more than one container"):
         world.ask("CreateModel", ModelName="m", Containers=[one, one])
     world.ask("CreateModel", ModelName="m", Containers=[one])
-    assert world.ask("DescribeModel", ModelName="m")["Containers"] == [{"Mode": "SingleModel", **one}]
+    source = {"S3Uri": one["ModelDataUrl"], "S3DataType": "S3Object", "CompressionType": "Gzip"}
+    shown = {"Mode": "SingleModel", **one, "ModelDataSource": {"S3DataSource": source}}
+    assert world.ask("DescribeModel", ModelName="m")["Containers"] == [shown]
 
 
 def test_a_model_that_exists_is_refused_in_awss_words() -> None:
@@ -109,6 +111,9 @@ def test_a_model_of_a_package_names_the_packages_image_and_data(versioned: bool)
         "ModelPackageName": arn,
         "Image": XGBOOST,
         "ModelDataUrl": DATA,
+        "ModelDataSource": {
+            "S3DataSource": {"S3Uri": DATA, "S3DataType": "S3Object", "CompressionType": "Gzip"},
+        },
         "Environment": {"A": "package", "B": "model"},
     }
 
