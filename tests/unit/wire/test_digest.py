@@ -24,6 +24,7 @@ def test_a_body_with_the_digests_its_headers_name_passes() -> None:
         ("x-amz-checksum-sha256", base64.b64encode(bytes(32)).decode(), "BadDigest"),
         ("x-amz-checksum-crc64nvme", base64.b64encode(bytes(8)).decode(), "BadDigest"),
         ("content-md5", "not base64", "InvalidDigest"),
+        ("content-md5", "é", "InvalidDigest"),
         ("x-amz-checksum-crc32", base64.b64encode(bytes(8)).decode(), "InvalidDigest"),
     ],
 )
