@@ -234,6 +234,33 @@ class StreamsContract:
 
         asyncio.run(scenario())
 
+    def test_whoever_deletes_meanwhile_is_no_surprise(self, streams):
+        """PutRetentionPolicy was answered with a 500 when its group was deleted while it was written."""
+
+        async def insist(work):
+            for _ in range(150):
+                try:
+                    await work()
+                except (InUse, NotFound):
+                    await asyncio.sleep(0)
+
+        async def scenario():
+            await asyncio.gather(
+                insist(lambda: streams.create_group(SCOPE, "/g", now=1.0)),
+                insist(lambda: streams.create_stream(SCOPE, "/g", "s", now=1.0)),
+                insist(lambda: streams.set_retention(SCOPE, "/g", 3)),
+                insist(lambda: streams.retention(SCOPE, "/g")),
+                insist(lambda: streams.append(SCOPE, "/g", "s", [(1, "a")])),
+                insist(lambda: streams.read(SCOPE, "/g", "s", position=None)),
+                insist(lambda: streams.groups(SCOPE)),
+                insist(lambda: streams.streams(SCOPE, "/g")),
+                insist(lambda: streams.delete_stream(SCOPE, "/g", "s")),
+                insist(lambda: streams.delete_group(SCOPE, "/g")),
+                insist(lambda: asyncio.to_thread(streams.file, SCOPE, "/g", "t")),
+            )
+
+        asyncio.run(scenario())
+
     def test_clear_forgets_everything(self, streams):
         async def scenario():
             self.a_stream(streams, 3)

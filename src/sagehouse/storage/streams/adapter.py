@@ -27,6 +27,8 @@ from sagehouse.storage.streams.writing import append
 
 T = TypeVar("T")
 _THREADS = 4
+_LOOKS = 5
+"""Times in a row that somebody may delete just what is looked at."""
 _TRASH = ".trash"
 _NO_GROUP = "The specified log group does not exist."
 _NO_STREAM = "The specified log stream does not exist."
@@ -60,6 +62,9 @@ class FileStreams:
         self._pool.shutdown()
 
     def file(self, scope: Scope, group: str, stream: str) -> Path:
+        return _undisturbed(lambda: self._file(scope, group, stream))
+
+    def _file(self, scope: Scope, group: str, stream: str) -> Path:
         directory = self._group(scope, group)
         if not (directory / "group.json").exists():
             directory.mkdir(parents=True, exist_ok=True)
@@ -99,8 +104,7 @@ class FileStreams:
         await self._do(keep)
 
     async def retention(self, scope: Scope, group: str) -> int | None:
-        directory = self._existing(scope, group)
-        days: int | None = self._described(directory)["RetentionDays"]
+        days: int | None = _undisturbed(lambda: self._described(self._existing(scope, group))["RetentionDays"])
         return days
 
     async def groups(
@@ -178,7 +182,7 @@ class FileStreams:
         await self._do(empty)
 
     async def _do(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: _undisturbed(work))
 
     # -- groups
 
@@ -212,11 +216,13 @@ class FileStreams:
 
     def _log_group(self, directory: Path) -> LogGroup:
         described = self._described(directory)
+        with os.scandir(directory) as entries:
+            stored_bytes = sum(entry.stat().st_size for entry in entries if entry.name.endswith(".log"))
         return LogGroup(
             name=described["Name"],
             created_at=described["CreatedAt"],
             retention_days=described["RetentionDays"],
-            stored_bytes=sum(entry.stat().st_size for entry in os.scandir(directory) if entry.name.endswith(".log")),
+            stored_bytes=stored_bytes,
         )
 
     def _throw_away(self, directory: Path) -> None:
@@ -236,7 +242,9 @@ class FileStreams:
 
     def _list_streams(self, directory: Path, prefix: str) -> list[LogStream]:
         found = []
-        for entry in os.scandir(directory):
+        with os.scandir(directory) as listed:
+            entries = list(listed)
+        for entry in entries:
             path = Path(entry.path)
             if path.suffix == ".log":
                 name = _stream_name(path)
@@ -272,6 +280,14 @@ class FileStreams:
             )
             self._ends[path] = ends
         return ends
+
+
+def _undisturbed(work: Callable[[], T]) -> T:
+    """Do it again when somebody deletes a group or a stream in the middle: the next look says that it is gone."""
+    for _ in range(_LOOKS):
+        with contextlib.suppress(FileNotFoundError):
+            return work()
+    return work()
 
 
 def _stream_name(path: Path) -> str:
