@@ -112,12 +112,22 @@ UNFIT = {
 }
 
 
+def without_digests(request: HttpRequest) -> HttpRequest:
+    """Take off the digests the maker made up: no body has them."""
+    kept = {
+        name: value
+        for name, value in request.headers.items()
+        if name != "content-md5" and not name.startswith("x-amz-checksum-")
+    }
+    return replace(request, headers=kept)
+
+
 @pytest.mark.parametrize(("service", "name"), OPERATIONS)
 def test_whatever_the_model_allows_is_answered_with_success(service, name):
     operation = MODELS.service(service).operation(name)
     for seed in range(2):
         request = client_request(operation, Maker(seed, is_full=seed == 0, is_valid=True).document(operation.input))
-        assert status_of(request) in {200, 202, 204} or name in UNFIT
+        assert status_of(without_digests(request)) in {200, 202, 204} or name in UNFIT
 
 
 @pytest.mark.parametrize("part", range(8))

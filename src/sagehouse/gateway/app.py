@@ -198,7 +198,7 @@ class Gateway:
             exchange.request = replace(exchange.request, body=exchange.body)
         else:
             body = await exchange.body.read(limit_bytes=BODY_LIMIT_BYTES)
-            if _target(exchange).service.name == "s3":
+            if operation.service.name == "s3" and operation.has_body_checksum:
                 check_digests({**exchange.request.headers, **exchange.body.trailers}, body)
             exchange.request = replace(exchange.request, body=body)
 

@@ -41,6 +41,11 @@ class Operation:
         payload = self.input.payload if self.input else None
         return bool(payload and self.input and self.input.members[payload].is_streaming)
 
+    @property
+    def has_body_checksum(self) -> bool:
+        """Whether checksum headers speak of the request's body; elsewhere they speak of the object."""
+        return "httpChecksum" in self.traits
+
     def compiled(self, what: str, build: Callable[["Operation"], Any]) -> Any:
         """Return what `build` made of this operation the first time it was asked for."""
         try:
