@@ -11,6 +11,7 @@ import pytest
 
 from sagehouse.kit.errors import Invalid
 from sagehouse.ports.archives import Archives
+from sagehouse.runtimes.process.removal import remove_tree
 
 
 def a_tree(folder: Path) -> Path:
@@ -155,9 +156,13 @@ class ArchivesContract:
             deepest /= "d"
             deepest.mkdir()
         (deepest / "f").write_text("deep")
-        self.pack(tmp_path / "tree", tmp_path / "model.tar.gz")
-        self.unpack(tmp_path / "model.tar.gz", tmp_path / "again")
-        assert (tmp_path / "again" / deepest.relative_to(tmp_path / "tree") / "f").read_text() == "deep"
+        try:
+            self.pack(tmp_path / "tree", tmp_path / "model.tar.gz")
+            self.unpack(tmp_path / "model.tar.gz", tmp_path / "again")
+            assert (tmp_path / "again" / deepest.relative_to(tmp_path / "tree") / "f").read_text() == "deep"
+        finally:  # pytest, which removes what runs before have left, cannot remove these
+            for name in ("tree", "again"):
+                remove_tree(tmp_path / name)
 
     def test_a_file_that_is_nearly_all_hole_is_refused(self, tmp_path: Path) -> None:
         """Eight terabytes of nothing were packed for a day, at the whole speed of a processor."""
