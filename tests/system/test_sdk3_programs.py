@@ -137,6 +137,20 @@ def test_the_built_in_xgboost_trains_from_its_image_alone(training: Facts) -> No
     assert training["xgboost metrics"] == ["train:rmse", "validation:rmse"]
 
 
+def test_a_model_trainer_runs_in_each_of_its_modes(training: Facts) -> None:
+    assert training["mode archive"] == ["Completed", ["told packed"]]
+    assert training["mode shell"] == ["Completed", ["told ./run.sh --rate 2"]]
+    assert training["mode hosts"] == ["Completed", [f'told algo-{n} ["algo-1", "algo-2"]' for n in (1, 2)]]
+    assert training["mode first"] == ["Completed", ["told []"]]
+    assert training["mode second"] == ["Completed", ["told ['one']"]]
+    assert training["mode xgboost"] == ["Completed", ["told 1.7.4"]]
+    assert training["mode network"] == ["Completed", ["told reached"]]
+    assert training["mode no network"][0] == "Completed"
+    assert training["mode no network"][1] != ["told reached"]
+    assert training["mode dry"] is True
+    assert "sagehouse does not implement TensorBoardOutputConfig" in training["mode board"][1]
+
+
 def test_training_jobs_are_resources(training: Facts) -> None:
     assert training["resource created"] == [True, "InProgress"]
     assert (training["resource ended"], training["resource transitions"]) == ("Completed", TRANSITIONS)
@@ -307,6 +321,23 @@ def test_pipelines_and_executions_are_listed_stopped_and_deleted(pipeline: Facts
     assert len(pipeline["execution steps"]) == 7
     assert "sagehouse does not implement scheduler" in pipeline["triggers"]
     assert "(ResourceNotFound)" in pipeline["deleted"]
+
+
+def test_conditions_and_parameters_of_every_kind(pipeline: Facts) -> None:
+    gate = ["Gate", "Succeeded", ""]
+    assert pipeline["conditions met"] == [gate, ["Yes", "Failed", "3-x-sdk3-conditions"]]
+    assert pipeline["conditions not met"] == [gate, ["No", "Failed", "not so"]]
+    assert "Parameter [Count] is of type Integer, 'many' is not." in pipeline["conditions type"]
+    assert "Unknown parameter [Nobody]" in pipeline["conditions unknown"]
+
+
+def test_a_pipeline_transforms_and_a_failing_step_says_why(pipeline: Facts) -> None:
+    steps = {name: [status, reason] for name, status, reason in pipeline["transform steps"]}
+    check = steps.pop("Check")
+    assert steps == {name: ["Succeeded", ""] for name in ("Apply", "Create", "Train")}
+    assert check[0] == "Failed"
+    assert "AlgorithmError: ValueError: no such column, exit code: 1" in check[1]
+    assert pipeline["transform answers"] == [True, True]
 
 
 def test_the_session_moves_files(session: Facts) -> None:

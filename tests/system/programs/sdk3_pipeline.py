@@ -6,10 +6,11 @@ An ordinary program of the SDK. What it finds it prints as lines "name: JSON".
 import json
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, WaiterError
 from sagemaker.core import image_uris
 from sagemaker.core.helper.session_helper import Session, get_execution_role
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
@@ -18,10 +19,19 @@ from sagemaker.core.resources import ModelPackage, PipelineExecution
 from sagemaker.core.resources import Pipeline as PipelineResource
 from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
 from sagemaker.core.training.configs import Compute, InputData, SourceCode
-from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
+from sagemaker.core.transformer import Transformer
+from sagemaker.core.workflow.conditions import (
+    ConditionEquals,
+    ConditionGreaterThan,
+    ConditionGreaterThanOrEqualTo,
+    ConditionIn,
+    ConditionLessThan,
+    ConditionNot,
+    ConditionOr,
+)
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join, JsonGet
-from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
+from sagemaker.core.workflow.parameters import ParameterBoolean, ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.condition_step import ConditionStep
@@ -29,7 +39,7 @@ from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.mlops.workflow.parallelism_config import ParallelismConfiguration
 from sagemaker.mlops.workflow.pipeline import Pipeline
-from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, TrainingStep
+from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, TrainingStep, TransformStep
 from sagemaker.mlops.workflow.triggers import PipelineSchedule
 from sagemaker.serve.model_builder import ModelBuilder
 from sagemaker.train import ModelTrainer
@@ -298,11 +308,100 @@ def run(pipeline: Pipeline) -> None:
         tell("deleted", str(error))
 
 
+def outcome(execution: object) -> list[list[str]]:
+    """Wait for an execution and return the name, status and reason of its steps."""
+    with suppress(WaiterError):
+        execution.wait()
+    return sorted(
+        [step["StepName"], step["StepStatus"], step.get("FailureReason", "")] for step in execution.list_steps()
+    )
+
+
+def conditions() -> None:
+    """Every kind of condition; parameters of every type, and wrong ones."""
+    count, flag = ParameterInteger(name="Count", default_value=3), ParameterBoolean(name="Flag", default_value=True)
+    word, limit = ParameterString(name="Word", default_value="x"), ParameterFloat(name="Limit", default_value=3.5)
+    gate = ConditionStep(
+        name="Gate",
+        conditions=[
+            ConditionOr([ConditionEquals(count, 4), ConditionIn(word, ["x", "y"])]),
+            ConditionNot(ConditionGreaterThan(count, 5)),
+            ConditionEquals(flag, True),
+            ConditionLessThan(count, limit),
+        ],
+        if_steps=[FailStep("Yes", error_message=Join(on="-", values=[count, word, ExecutionVariables.PIPELINE_NAME]))],
+        else_steps=[FailStep("No", error_message="not so")],
+    )
+    pipeline = Pipeline(
+        name="sdk3-conditions", parameters=[count, flag, word, limit], steps=[gate], sagemaker_session=PIPELINE_SESSION
+    )
+    pipeline.upsert(role_arn=ROLE)
+    tell("conditions met", outcome(pipeline.start()))
+    tell("conditions not met", outcome(pipeline.start({"Word": "z"})))
+    for name, parameters in (("conditions type", {"Count": "many"}), ("conditions unknown", {"Nobody": "1"})):
+        try:
+            pipeline.start(parameters)
+        except ClientError as error:
+            tell(name, str(error))
+
+
+def transform(work: Path) -> None:
+    """The built-in XGBoost trained, made a model and applied to a file, steps given in the wrong order."""
+    rows = "".join(f"{2 * x + 1},{x},{x % 3}\n" for x in range(60))
+    numbers = SESSION.upload_data(write(work / "numbers", {"train.csv": rows}), key_prefix=f"{NAME}/numbers")
+    batch = SESSION.upload_data(write(work / "batch", {"a.csv": "5,2\n10,1\n"}), key_prefix=f"{NAME}/batch")
+    xgboost = image_uris.retrieve("xgboost", SESSION.boto_region_name, version="1.7-1", instance_type="ml.m5.large")
+    trainer = ModelTrainer(
+        training_image=xgboost,
+        hyperparameters={"num_round": 20, "objective": "reg:squarederror"},
+        compute=Compute(instance_type="ml.m5.large", instance_count=1),
+        role=ROLE,
+        sagemaker_session=PIPELINE_SESSION,
+    )
+    channel = InputData(channel_name="train", data_source=numbers, content_type="text/csv")
+    train = TrainingStep(name="Train", step_args=trainer.train(input_data_config=[channel]))
+    builder = ModelBuilder(
+        image_uri=xgboost,
+        s3_model_data_url=train.properties.ModelArtifacts.S3ModelArtifacts,
+        role_arn=ROLE,
+        sagemaker_session=PIPELINE_SESSION,
+    )
+    create = ModelStep(name="Create", step_args=builder.build())
+    transformer = Transformer(
+        model_name=create.properties.ModelName,
+        instance_count=1,
+        instance_type="ml.m5.large",
+        output_path=f"s3://{BUCKET}/{NAME}/transformed",
+        assemble_with="Line",
+        accept="text/csv",
+        sagemaker_session=PIPELINE_SESSION,
+    )
+    apply = TransformStep(
+        name="Apply", step_args=transformer.transform(batch, content_type="text/csv", split_type="Line")
+    )
+    bad = ScriptProcessor(
+        image_uri=SKLEARN,
+        command=["python3"],
+        role=ROLE,
+        instance_type="ml.m5.large",
+        instance_count=1,
+        sagemaker_session=PIPELINE_SESSION,
+    ).run(code=write(work / "bad", {"bad.py": "raise ValueError('no such column')\n"}) + "/bad.py")
+    check = ProcessingStep(name="Check", step_args=bad, depends_on=[apply])
+    pipeline = Pipeline(name="sdk3-transform", steps=[check, apply, create, train], sagemaker_session=PIPELINE_SESSION)
+    pipeline.upsert(role_arn=ROLE)
+    tell("transform steps", outcome(pipeline.start()))
+    answers = SESSION.read_s3_file(BUCKET, f"{NAME}/transformed/a.csv.out").split()
+    tell("transform answers", [abs(float(answer) - truth) < 1 for answer, truth in zip(answers, (11, 21), strict=True)])
+
+
 def main() -> None:
     rows = "".join(f"{i % 3},{(i % 3) * 10 + i % 5},{i % 7}\n" for i in range(120))
     with TemporaryDirectory() as directory:
         raw = SESSION.upload_data(write(Path(directory) / "raw", {"raw.csv": rows}), key_prefix=f"{NAME}/raw")
         run(a_pipeline(Path(directory), raw))
+        conditions()
+        transform(Path(directory))
 
 
 if __name__ == "__main__":

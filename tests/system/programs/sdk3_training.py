@@ -5,7 +5,9 @@ An ordinary program of the SDK. What it finds it prints as lines "name: JSON".
 
 import json
 import logging
+import os
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +26,9 @@ from sagemaker.core.shapes import (
     ResourceConfig,
     S3DataSource,
     StoppingCondition,
+    TensorBoardOutputConfig,
 )
-from sagemaker.core.training.configs import Compute, InputData, SourceCode
+from sagemaker.core.training.configs import CheckpointConfig, Compute, InputData, Networking, SourceCode
 from sagemaker.core.training.configs import Tag as TrainerTag
 from sagemaker.core.utils.exceptions import FailedStatusError, TimeoutExceededError
 from sagemaker.train import ModelTrainer
@@ -145,8 +148,6 @@ def script_mode(work: Path) -> None:
 
 
 def _member(archive: Path, name: str) -> str:
-    import tarfile
-
     with tarfile.open(archive) as opened:
         return opened.extractfile(name).read().decode()
 
@@ -197,6 +198,61 @@ def failing(work: Path) -> None:
     except FailedStatusError as error:
         tell("failing", [type(error).__name__, str(error)])
     tell("failing status", trainer._latest_training_job.training_job_status)
+
+
+def lines_told(name: str, trainer: ModelTrainer, **more: object) -> None:
+    """Train, and tell the status and the lines of the log that start with "told"."""
+    trainer.train(logs=False, **more)
+    job = trainer._latest_training_job
+    tell(name, [job.training_job_status, sorted(line for line in lines_of(job) if line.startswith("told"))])
+
+
+def modes(work: Path) -> None:
+    """An archive, a shell script, several hosts, checkpoints, XGBoost in script mode, no network, a dry run."""
+
+    def trainer(script: str, code: str, *, image: str = SKLEARN, hosts: int = 1, **more: object) -> ModelTrainer:
+        directory = write(work / f"mode-{time.monotonic()}", {script: code})
+        given = {
+            "source_code": SourceCode(source_dir=directory, entry_script=script),
+            "compute": Compute(instance_type="ml.m5.large", instance_count=hosts),
+            **more,
+        }
+        return ModelTrainer(
+            training_image=image, base_job_name="sdk3-mode", role=ROLE, sagemaker_session=SESSION, **given
+        )
+
+    with tarfile.open(work / "source.tar.gz", "w:gz") as archive:
+        archive.add(write(work / "packed", {"packed.py": "print('told packed')"}) + "/packed.py", "packed.py")
+    packed = SourceCode(source_dir=str(work / "source.tar.gz"), entry_script="packed.py")
+    lines_told("mode archive", trainer("x.py", "", source_code=packed))
+    lines_told("mode shell", trainer("run.sh", "echo told $0 $@", hyperparameters={"rate": 2}))
+    hosts = "import os, socket\nprint('told', os.environ['SM_CURRENT_HOST'], os.environ['SM_HOSTS'])\n"
+    lines_told("mode hosts", trainer("hosts.py", hosts + "socket.gethostbyname('algo-2')\n", hosts=2))
+    keeping = (
+        "import os\nat = '/opt/ml/checkpoints'\nprint('told', sorted(os.listdir(at)))\nopen(at + '/one', 'w').close()\n"
+    )
+    spot = Compute(instance_type="ml.m5.large", instance_count=1, enable_managed_spot_training=True)
+    for name in ("mode first", "mode second"):
+        kept = trainer(
+            "keep.py",
+            keeping,
+            compute=spot,
+            checkpoint_config=CheckpointConfig(s3_uri=f"s3://{SESSION.default_bucket()}/sdk3/checkpoints"),
+            stopping_condition=StoppingCondition(max_runtime_in_seconds=60, max_wait_time_in_seconds=120),
+        )
+        lines_told(name, kept)
+    lines_told("mode xgboost", trainer("x.py", "import xgboost\nprint('told', xgboost.__version__)\n", image=XGBOOST))
+    reach = "import os, socket\nplace = os.environ['HOUSE'].split(':')\ntry:\n    socket.create_connection(place, 2)\n"
+    reach += "    print('told reached')\nexcept OSError as error:\n    print('told', error.strerror)\n"
+    house = {"HOUSE": os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")}
+    lines_told("mode network", trainer("reach.py", reach, environment=house))
+    alone = Networking(enable_network_isolation=True)
+    lines_told("mode no network", trainer("reach.py", reach, environment=house, networking=alone))
+    dry = trainer("x.py", "")
+    dry.train(dry_run=True)
+    tell("mode dry", dry._latest_training_job is None)
+    board = TensorBoardOutputConfig(s3_output_path=f"s3://{SESSION.default_bucket()}/sdk3/board")
+    refused("mode board", lambda: trainer("x.py", "").with_tensorboard_output_config(board).train())
 
 
 def built_in(work: Path) -> TrainingJob:
@@ -279,7 +335,7 @@ def resource() -> None:
 
 
 def main() -> None:
-    chosen = sys.argv[1:] or ["script_mode", "command_mode", "failing", "built_in", "resource"]
+    chosen = sys.argv[1:] or ["script_mode", "command_mode", "failing", "modes", "built_in", "resource"]
     with TemporaryDirectory() as directory:
         for name in chosen:
             part = globals()[name]
