@@ -271,7 +271,7 @@ def main() -> None:
         ("logs", f"/aws/sagemaker/ProcessingJobs, TrainingJobs, Endpoints/{endpoint} in CloudWatch Logs"),
         ("next", f"aws s3 cp {metrics} -"),
         ("", f"aws sagemaker describe-endpoint --endpoint-name {endpoint}"),
-        ("", f"aws logs tail /aws/sagemaker/Endpoints/{endpoint}"),
+        ("", f"aws logs filter-log-events --log-group-name /aws/sagemaker/Endpoints/{endpoint}"),
         ("", f"aws sagemaker delete-endpoint --endpoint-name {endpoint}"),
     ):
         console.print(f"{name:<11} {where}", soft_wrap=True, highlight=False)
