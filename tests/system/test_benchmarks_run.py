@@ -1,6 +1,7 @@
 """The benchmarks work: run with tiny sizes, nothing judged."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -27,4 +28,4 @@ def test_every_benchmark_that_downloads_nothing_runs_and_measures(tmp_path: Path
     assert ended.returncode == 0, ended.stdout + ended.stderr
     figures = json.loads(written.read_text())
     assert len(figures) >= 11
-    assert [figure["what"] for figure in figures if figure["unit"] != "MB" and figure["value"] < 0] == []
+    assert [figure["what"] for figure in figures if not math.isfinite(figure["value"])] == []
