@@ -14,10 +14,10 @@ from email.utils import formatdate
 from typing import Any, TypeAlias
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from sagehouse.gateway.authority import Authority
+from sagehouse.gateway.protocol import BoundedProtocol
 from sagehouse.gateway.tunnel import Unreachable, Upstream, pass_through, peek, read_header
 from sagehouse.wire.addressing import is_aws_host
 
@@ -137,8 +137,8 @@ class Listener:
             return False
         loop = asyncio.get_running_loop()
 
-        def protocol() -> HttpToolsProtocol:
-            return HttpToolsProtocol(config=self._config, server_state=self._state, app_state={}, _loop=loop)
+        def protocol() -> BoundedProtocol:
+            return BoundedProtocol(config=self._config, server_state=self._state, app_state={}, _loop=loop)
 
         if is_tls:
             await loop.connect_accepted_socket(

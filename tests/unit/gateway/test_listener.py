@@ -155,6 +155,29 @@ def put_head(*, length, extra=""):
     ).encode()
 
 
+@pytest.mark.parametrize(
+    "beginning",
+    [b"GET /", b"GET / HTTP/1.1\r\nHost: a\r\nX: ", b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 90_000],
+)
+def test_a_request_without_end_is_refused(running, beginning):
+    """Joined piece by piece, one URL of 150 MB kept the house from answering anybody for minutes."""
+    with dialled(running.port) as connection:
+        connection.sendall(beginning)
+        with contextlib.suppress(OSError):
+            for _ in range(64):
+                connection.sendall(b"a" * 65536)
+        with contextlib.suppress(OSError):  # reset, if more was on its way
+            assert answer_to(connection).startswith(b"HTTP/1.1 400 ")
+    with dialled(running.port) as connection:
+        assert answer_to(connection, b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 60_000 + b"\r\n\r\n")
+
+
+def test_large_bodies_are_no_endless_requests(running):
+    with dialled(running.port) as connection:
+        head = b"POST /bucket/k HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n"
+        assert answer_to(connection, head + b"a" * 3_000_000).startswith(b"HTTP/1.1 405 ")
+
+
 def test_a_client_that_leaves_in_the_middle_of_its_body_is_an_error_for_the_operation(running):
     running.shelf.seen.clear()
     with dialled(running.port) as connection:
