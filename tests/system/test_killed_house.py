@@ -221,7 +221,7 @@ def is_whole(lab: Lab, name: str) -> None:
     dice = random.Random(7)
     assert members(lab.get(f"{name}/output/model.tar.gz")) == {str(n): dice.randbytes(250_000) for n in range(40)}
     inputs = " ".join(sorted(str(number) for number in range(300))).encode()
-    assert members(lab.get(f"{name}/output/output.tar.gz")) == {"data/seen": inputs} or {"seen": inputs}
+    assert members(lab.get(f"{name}/output/output.tar.gz")) == {"seen": inputs}
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +233,7 @@ def channel(lab: Lab) -> str:
 
 @pytest.mark.parametrize("phase", ["Starting", "Downloading", "Training", "Uploading", "any"])
 def test_training_jobs_complete_and_run_once_whatever_they_were_doing(lab: Lab, channel: str, phase: str) -> None:
-    """Five jobs at a time, the house killed as soon as one of them is seen in the phase, or at a random moment."""
+    """Three jobs at a time, the house killed as soon as one of them is seen in the phase, or at a random moment."""
     dice = random.Random(phase)
     names = [lab.train(f"kill-{phase.lower()}-{number}", TRAINS, inputs={"train": channel}) for number in range(3)]
     seen = set()
