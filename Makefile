@@ -14,13 +14,16 @@ help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
 
 $(UV): scripts/bootstrap
+	@echo "Making the environment $(VENV) …"
 	@PYTHON="$(PYTHON)" scripts/bootstrap $(VENV)
 
 $(BIN)/.ready: $(UV) pyproject.toml constraints/dev.txt
-	@$(UV) pip install -q --python $(BIN)/python --constraints constraints/dev.txt $(FIND_LINKS) -e . --group dev
+	@echo "Installing sagehouse into $(VENV) …"
+	@$(UV) pip install -q --python $(BIN)/python --constraints constraints/dev.txt --build-constraints constraints/dev.txt $(FIND_LINKS) -e . --group dev
 	@touch $@
 
 .envs/%/.ready: constraints/%.txt $(BIN)/.ready
+	@echo "Installing constraints/$*.txt into .envs/$* …"
 	@$(UV) venv -q --clear --python $(BIN)/python .envs/$*
 	@$(UV) pip install -q --compile-bytecode --python .envs/$*/bin/python $(FIND_LINKS) -r constraints/$*.txt
 	@touch $@
