@@ -84,6 +84,17 @@ class TestUvEnvironments(EnvironmentsContract):
         found = self.ensure(self.environments(), a_spec("forge==1.0"))
         assert (found.path / "lib" / "libgomp.so.1").read_text() == "the library"
 
+    def test_more_directories_are_imported_from_after_everything_installed(self, tmp_path: Path) -> None:
+        """In an environment that is already there too."""
+        more = tmp_path / "more"
+        more.mkdir()
+        (more / "anvil.py").write_text("version = 'not this one'")
+        (more / "tongs.py").write_text("length = 40")
+        self.ensure(self.environments(), a_spec("anvil==2.0"))
+        found = self.ensure(UvEnvironments(self.root, import_path=[str(more)]), a_spec("anvil==2.0"))
+        command = [found.python, "-c", "import anvil, tongs; print(anvil.version, tongs.length)"]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2.0 40\n"
+
     def test_modules_are_compiled_once_for_all_jobs(self) -> None:
         found = self.ensure(self.environments(), a_spec("anvil==2.0"))
         assert list((found.site_packages / "__pycache__").glob("anvil.*.pyc"))

@@ -23,6 +23,7 @@ NAMES = (
     "sdk2_refusals",
     "sdk2_processing",
     "sdk2_xgboost",
+    "sdk2_scripts",
     "sdk2_registry",
     "sdk2_session",
 )

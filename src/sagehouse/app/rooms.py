@@ -93,7 +93,10 @@ def build_rooms(config: Config, *, url: str) -> Rooms:
         serving=serving,
         runtime=ProcessRuntime(),
         environments=UvEnvironments(
-            config.environments, is_strict=config.is_strict, code=[_PACKAGE / name for name in _INSIDE_JOBS]
+            config.environments,
+            is_strict=config.is_strict,
+            code=[_PACKAGE / name for name in _INSIDE_JOBS],
+            import_path=[str(_INSIDE / "sagehouse" / name / "stand_ins") for name in _INSIDE_JOBS],
         ),
         archives=TarArchives(),
         dispatcher=dispatcher,

@@ -5,6 +5,7 @@ makes it an environment is written last. A directory without one is rubbish of a
 """
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -29,6 +30,8 @@ from sagehouse.runtimes.interpreters import Interpreter, find_interpreter
 
 MARKER = "sagehouse-environment.json"
 LOCKS = "locks"
+PATH_FILE = "sagehouse.pth"
+"""Source: Python documentation, site, "path configuration file"."""
 FORMAT = 1
 """Part of every digest: raised when environments of older versions should no longer be used."""
 ALWAYS = ("pip",)
@@ -42,15 +45,24 @@ class UvEnvironments:
     """With `is_strict`, only what an image names exactly; without, the nearest that can be installed here.
 
     `code` are directories that the environments' interpreters run besides their packages: byte code is made for them.
+    `import_path` are directories, as a job sees them, where its interpreter looks after everything installed.
     """
 
     def __init__(
-        self, root: Path, *, is_strict: bool = False, only_binary: bool = True, code: Sequence[Path] = ()
+        self,
+        root: Path,
+        *,
+        is_strict: bool = False,
+        only_binary: bool = True,
+        code: Sequence[Path] = (),
+        import_path: Sequence[str] = (),
     ) -> None:
         self.root = root.absolute()
         self.is_strict = is_strict
         self.only_binary = only_binary
         self.code = tuple(code)
+        self.import_path = tuple(import_path)
+        self._extended: set[Path] = set()
         self._compiled: set[str] = set()
         self._building: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -64,6 +76,9 @@ class UvEnvironments:
         if found.python_version not in self._compiled:
             await asyncio.to_thread(compile_for, found.python, found.python_version, self.code)
             self._compiled.add(found.python_version)
+        if self.import_path and found.path not in self._extended:
+            _extend(found.site_packages, self.import_path)
+            self._extended.add(found.path)
         return found
 
     def _build(self, name: str, alternatives: Sequence[Requirements], digest: str) -> Environment:
@@ -162,6 +177,19 @@ def _read(path: Path) -> Environment | None:
         packages=marker["Packages"],
         note=marker["Note"],
     )
+
+
+def _extend(site_packages: Path, import_path: Sequence[str]) -> None:
+    """Name more directories to import from: the last ones, so that an installed package goes before theirs.
+
+    An environment that belongs to somebody else stays as they made it.
+    """
+    path, text = site_packages / PATH_FILE, "".join(f"{directory}\n" for directory in import_path)
+    with contextlib.suppress(OSError):
+        if not path.exists() or path.read_text() != text:
+            new = path.with_suffix(f".{os.getpid()}.new")
+            new.write_text(text)
+            new.rename(path)
 
 
 def _lend_openmp(library: Path, site_packages: Path) -> None:

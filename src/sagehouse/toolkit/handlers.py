@@ -146,12 +146,13 @@ def failed(error):
 def _response(result, accept):
     if isinstance(result, Response):
         return result
-    content_type = accept.split(",")[0].strip()
+    content_type, status = accept.split(",")[0].strip(), 200
     if isinstance(result, tuple):
         result, content_type = result[0], result[1]
     elif hasattr(result, "response") and hasattr(result, "mimetype"):  # a web framework's response object
-        result, content_type = result.get_data(), result.mimetype
-    return Response(200, _bytes(result), content_type or arrays.JSON)
+        status = getattr(result, "status_code", status)
+        result, content_type = result.get_data(), result.mimetype or content_type
+    return Response(status, _bytes(result), content_type or arrays.JSON)
 
 
 def _bytes(value):

@@ -23,7 +23,7 @@ def main():
     try:
         job = configuration()
         _refuse_what_is_not_done(job)
-        _wait_for_hosts(job)
+        wait_for_hosts(job)
         return _run_program(job) if job.program else _run_algorithm(job)
     except ToolkitError as error:
         say(str(error), "ERROR")
@@ -118,7 +118,7 @@ def _refuse_what_is_not_done(job):
         say("/opt/ml/output/intermediate is not uploaded while the job runs", "WARNING")
 
 
-def _wait_for_hosts(job):
+def wait_for_hosts(job):
     """Return once every other host has an address. Source: wire contract, "algo-1 must resolve"."""
     others = [host for host in job.hosts if host != job.host]
     if not others or os.environ.get("SM_STUDIO_LOCAL_MODE", "").lower() == "true":

@@ -42,6 +42,11 @@ def variables(job):
     return {"SM_" + name.upper(): _text(value) for name, value in facts.items()}
 
 
+def training_environment(job):
+    """Return the facts of `job` under the toolkit's property names: what SM_TRAINING_ENV holds."""
+    return _facts(job)["training_env"]
+
+
 def _facts(job):
     program = job.program
     module = program[:-3] if program and program.endswith(".py") else program

@@ -1,0 +1,1 @@
+"""Where sagemaker_containers keeps what it shows to frameworks and scripts."""

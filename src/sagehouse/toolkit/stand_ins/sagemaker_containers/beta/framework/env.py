@@ -1,0 +1,7 @@
+"""The training job as scripts ask for it."""
+
+from sagehouse.toolkit.absent import absent
+from sagehouse.toolkit.environment import Environment as TrainingEnv
+
+__all__ = ["TrainingEnv"]
+__getattr__ = absent(__name__)

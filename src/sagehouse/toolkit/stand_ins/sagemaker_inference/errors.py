@@ -1,0 +1,5 @@
+"""Errors that scripts raise or catch."""
+
+from sagehouse.toolkit.arrays import UnsupportedType as UnsupportedFormatError
+
+__all__ = ["UnsupportedFormatError"]
