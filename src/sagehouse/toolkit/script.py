@@ -14,7 +14,8 @@ def run_script(path, arguments):
     main.__dict__["__cached__"] = None
     sys.modules["__main__"] = main
     sys.argv = [path, *arguments]
-    sys.path[0] = os.path.dirname(os.path.abspath(path))
+    ahead = [os.path.dirname(os.path.abspath(path)), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    sys.path[:] = list(dict.fromkeys([entry for entry in ahead if entry] + sys.path[1:]))
     try:
         with open(path, "rb") as file:
             code = compile(file.read(), path, "exec", dont_inherit=True)

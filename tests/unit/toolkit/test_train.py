@@ -25,6 +25,14 @@ def test_hyperparameters_become_sorted_arguments_whether_they_are_json_or_raw(jo
     assert " ".join(arguments) == "-d a=2,b=1 --epochs 10 --flag True -k 3 --lr 0.1 --none  --raw reg:x --word abc"
 
 
+def test_a_script_in_a_folder_imports_from_its_folder_and_from_the_code_directory(job: Job):
+    """`src/train.py` ended in ModuleNotFoundError where it imported the package beside its own folder."""
+    for name, text in (("src/beside.py", "x = 1"), ("package/__init__.py", "y = 2")):
+        job.script(text, name)
+    job.script("import beside, package; print(beside.x + package.y)", "src/train.py")
+    assert "3" in job.train().stdout.splitlines()
+
+
 def test_the_script_finds_the_job_in_sm_variables(job: Job):
     job.script(SHOW, **{"batch-size": "16", "sagemaker_region": '"eu-west-1"', "sagemaker_job_name": '"a-job"'})
 
