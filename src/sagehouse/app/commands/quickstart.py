@@ -34,7 +34,7 @@ def quickstart(home: Path | None, port: int) -> None:
         click.echo("Starting a house …")
         started = subprocess.run([*command, "up", "--detach", "--port", str(port), *at_home], check=False)
         if started.returncode:
-            raise click.ClickException("Without a house there is no quickstart. Another port: export SAGEHOUSE_PORT=5101")
+            raise click.ClickException("No house, no quickstart. Another port: export SAGEHOUSE_PORT=5101")
     ended = subprocess.run([*command, "run", *at_home, "--", str(python), str(example)], check=False)
     if ended.returncode == 0:
         click.echo('The house stays up. Point programs at it: eval "$(sagehouse env)"   Take it down: sagehouse down')
