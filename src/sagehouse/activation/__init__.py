@@ -52,8 +52,8 @@ def activate(
     if boto3 is not None:
         boto3.DEFAULT_SESSION = None  # type: ignore[attr-defined]  # it may hold other credentials already
     if fast_polling:
-        from sagehouse.activation import polling, sdk_defaults
+        from sagehouse.activation import polling, sdk
 
         polling.install(house["url"])
-        sdk_defaults.install()
+        sdk.install()
     return house["url"]

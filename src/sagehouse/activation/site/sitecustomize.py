@@ -1,4 +1,4 @@
-"""Loaded by an interpreter that `sagehouse run` started: shortens the SDK's waits and look-ups, then hands on.
+"""Loaded by an interpreter that `sagehouse run` started: mends what the SDKs do in the way of speed, then hands on.
 
 Another sitecustomize further down the path is still run, as it would have been without us.
 """
@@ -25,7 +25,7 @@ def _install():
     if not url:
         return
     _load("polling").install(url)
-    _load("sdk_defaults").install()
+    _load("sdk").install()
 
 
 def _load(name):

@@ -1,4 +1,4 @@
-"""Whose validation is remembered, and for what."""
+"""Whose validation is remembered, and for what; whose names do not repeat."""
 
 import importlib
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sagehouse.activation import sdk_defaults
+from sagehouse.activation import sdk
 
 SCHEMA = {"type": "object"}
 
@@ -31,8 +31,9 @@ class Library(types.ModuleType):
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     here = Library()
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setitem(sys.modules, "jsonschema", here)
-    sdk_defaults.install()
+    sdk.install()
     yield here
     assert here.validate.__name__ == "validate"
 
@@ -68,24 +69,50 @@ def test_others_validate_as_ever(library: Library) -> None:
 
 def test_installed_twice_it_is_there_once(library: Library) -> None:
     before = library.validate
-    sdk_defaults.install()
+    sdk.install()
     assert library.validate is before
 
 
-def test_it_waits_for_a_library_that_is_imported_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "jsonschema.py").write_text(
-        "asked = []\n\ndef validate(instance, schema):\n    asked.append(instance)\n"
-    )
-    monkeypatch.delitem(sys.modules, "jsonschema", raising=False)
+@pytest.fixture
+def imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a directory to write libraries into that nobody has imported yet."""
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.syspath_prepend(tmp_path)
+    for name in ("jsonschema", "sagemaker", "sagemaker.train", "sagemaker.train.utils"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))  # so that what was there comes back
+        monkeypatch.delitem(sys.modules, name)
+    return tmp_path
+
+
+def test_it_waits_for_a_library_that_is_imported_later(imports: Path) -> None:
+    (imports / "jsonschema.py").write_text(
+        "asked = []\n\ndef validate(instance, schema):\n    asked.append(instance)\n"
+    )
     before = len(sys.meta_path)
-    sdk_defaults.install()
-    sdk_defaults.install()
+    sdk.install()
+    sdk.install()
     assert len(sys.meta_path) == before + 1
     library = importlib.import_module("jsonschema")
-    assert len(sys.meta_path) == before
     for _ in range(2):
         asked_from("sagemaker.config.config", library, {"SchemaVersion": "1.0"})
     assert library.asked == [{"SchemaVersion": "1.0"}]
-    monkeypatch.delitem(sys.modules, "jsonschema")
+
+
+NAMES = """
+from datetime import datetime
+
+def _get_unique_name(base, max_length=63):
+    return f"{base}-{datetime.now():%Y%m%d%H%M%S}"[:max_length]
+"""
+
+
+def test_a_name_by_the_second_is_not_given_twice(imports: Path) -> None:
+    """Two jobs of one trainer within a second had one name, and the second of them was refused."""
+    (imports / "sagemaker" / "train").mkdir(parents=True)
+    (imports / "sagemaker" / "train" / "utils.py").write_text(NAMES)
+    sdk.install()
+    library = importlib.import_module("sagemaker.train.utils")
+    names = [library._get_unique_name("job") for _ in range(3)]
+    assert len(set(names)) == 3
+    assert len({library._get_unique_name(base) for base in "abc"}) == 3
+    assert [library._get_unique_name("long", max_length=4) for _ in range(2)] == ["long", "long"]
