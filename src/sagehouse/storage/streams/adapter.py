@@ -283,9 +283,12 @@ class FileStreams:
 
 
 def _undisturbed(work: Callable[[], T]) -> T:
-    """Do it again when somebody deletes a group or a stream in the middle: the next look says that it is gone."""
+    """Do it again when somebody deletes a group or a stream in the middle: the next look says that it is gone.
+
+    A directory deleted while `mkdir` finds it there is reported as existing.
+    """
     for _ in range(_LOOKS):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
             return work()
     return work()
 
