@@ -22,7 +22,7 @@ from sagehouse.ports.catalog import Insert, Key
 from sagehouse.storage.catalog import SqliteCatalog
 
 MOTO = ROOT / ".envs" / "bench"
-_MOTO_REQUIREMENTS = ("moto[server,sagemaker]",)
+_MOTO_REQUIREMENTS = ROOT / "constraints" / "bench.txt"
 _BATCH = 1000
 _ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 _HEADERS = {
@@ -165,7 +165,7 @@ def _moto(jobs: int) -> Iterator[str]:
     """moto's server in an environment of its own, its backend filled with as many jobs."""
     python = MOTO / "bin" / "python"
     if not python.exists():
-        make_environment(MOTO, *_MOTO_REQUIREMENTS, python=sys.executable)
+        make_environment(MOTO, "--requirements", str(_MOTO_REQUIREMENTS), python=sys.executable)
     program = Path(__file__).parent / "peers" / "moto_server.py"
     asked = json.dumps([_request(_name(number)) for number in range(jobs)])
     process = subprocess.Popen(
