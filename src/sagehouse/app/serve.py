@@ -26,6 +26,8 @@ from sagehouse.gateway.tunnel import Upstream
 from sagehouse.kit.errors import SagehouseError
 from sagehouse.runtimes.process.removal import remove_tree
 
+THROWN = "thrown"
+"""Directory of the data directory for what is to be removed: nobody waits for that."""
 _log = logging.getLogger("sagehouse.app")
 
 
@@ -152,6 +154,7 @@ class Household:
         self._rooms.wakes.join({kind: controller.wake for controller in controllers for kind in controller.kinds})
         pipelines = next(controller for controller in controllers if isinstance(controller, PipelinesController))
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._sweep(), name="sweep")
             group.create_task(self._tell_of_children(pipelines), name="children-of-pipelines")
             for controller in controllers:
                 group.create_task(controller.run(), name=type(controller).__name__)
@@ -161,6 +164,11 @@ class Household:
         async for key in self._rooms.feed.watch():
             if key.kind in watched:
                 pipelines.wake(key)
+
+    async def _sweep(self) -> None:
+        """Remove what emptyings have thrown away, also those of a house that was killed over it."""
+        with suppress(OSError):
+            await asyncio.to_thread(remove_tree, self._rooms.config.home / THROWN)
 
     async def _pause(self) -> None:
         if self._work is not None and not self._work.done():
@@ -178,10 +186,8 @@ class Household:
             await rooms.catalog.clear()
             await rooms.objects.clear()
             await rooms.streams.clear()
-            thrown = home / "thrown" / rooms.ids.suffix(8)
+            thrown = home / THROWN / rooms.ids.suffix(8)
             thrown.mkdir(parents=True)
             for name in WORKPLACES:
                 if (home / name).exists():
                     (home / name).rename(thrown / name)
-            with suppress(OSError):
-                await asyncio.to_thread(remove_tree, home / "thrown")
