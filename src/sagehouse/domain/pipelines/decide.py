@@ -18,7 +18,8 @@ from sagehouse.domain.pipelines.caching import cache_key
 from sagehouse.domain.pipelines.checking import Plan
 from sagehouse.domain.pipelines.conditions import all_hold
 from sagehouse.domain.pipelines.definition import Step
-from sagehouse.domain.pipelines.execution import UNFINISHED_STEPS, Execution, Facts, StepRun
+from sagehouse.domain.pipelines.execution import Execution, Facts, StepRun
+from sagehouse.domain.pipelines.frontier import abandon, admit, succeeded, unsuccessful
 from sagehouse.domain.pipelines.functions import Shape, files_needed, resolve, spell
 from sagehouse.domain.pipelines.naming import child_name, child_tags, client_token, iso_time, with_tags
 from sagehouse.domain.pipelines.retrying import exception_type_of, retried
@@ -61,7 +62,7 @@ def begin(
     execution.last_started_at = max((run.started_at for run in execution.runs.values()), default=0.0)
     for name, count in list(execution.waiting.items()):
         if count == 0 and name in execution.waiting:
-            _admit(execution, name)
+            admit(execution, name)
     return execution
 
 
@@ -75,73 +76,6 @@ def decide(execution: Execution, events: Iterable[ev.Event], now: float) -> tupl
         turn.take(event)
     turn.advance()
     return turn.execution, turn.actions()
-
-
-def _admit(execution: Execution, name: str) -> None:
-    """Put a step whose needs have all succeeded where it belongs, from what is known of it.
-
-    Where it has succeeded already, so are the steps that need it; iterative, for chains of any length.
-    """
-    stack = [name]
-    while stack:
-        current = stack.pop()
-        execution.waiting.pop(current, None)
-        run = execution.runs.get(current)
-        step = execution.plan.definition.steps[current]
-        if run is not None and run.status in UNFINISHED_STEPS:
-            execution.running.add(current)
-            if run.retry_at is not None:
-                execution.retrying.add(current)
-        elif run is not None and run.status == "Succeeded":
-            stack.extend(reversed(_freed(execution, current)))
-        elif run is not None and run.round == execution.round:
-            _unsuccessful(execution, current)
-        elif execution.selected is not None and current not in execution.selected:
-            _skip(execution, current)
-        else:
-            (execution.ready if step.type.runs else execution.decisions).append(current)
-
-
-def _succeeded(execution: Execution, name: str) -> None:
-    for other in _freed(execution, name):
-        _admit(execution, other)
-
-
-def _freed(execution: Execution, name: str) -> list[str]:
-    """Count a step as succeeded, leave out the branch not taken, and return the steps that nothing holds back now."""
-    execution.open -= 1
-    outcome = execution.runs[name].properties.get("Outcome")
-    freed = []
-    for other in execution.plan.dependents[name]:
-        guard = execution.plan.definition.steps[other].guard
-        if guard is not None and guard.condition == name and spell(guard.outcome) != str(outcome).lower():
-            _skip(execution, other)
-        elif other in execution.waiting:
-            execution.waiting[other] -= 1
-            if execution.waiting[other] == 0:
-                freed.append(other)
-    return freed
-
-
-def _unsuccessful(execution: Execution, name: str) -> None:
-    execution.open -= 1
-    execution.failed.append(name)
-    execution.halted |= execution.plan.definition.steps[name].type.name == "Fail"
-    for other in execution.plan.dependents[name]:
-        _skip(execution, other)
-
-
-def _skip(execution: Execution, name: str) -> None:
-    """Leave out a step and, since they need it, all that follow it."""
-    stack = [name]
-    while stack:
-        current = stack.pop()
-        if current in execution.skipped:
-            continue
-        execution.waiting.pop(current, None)
-        execution.skipped.add(current)
-        execution.open -= 1
-        stack.extend(execution.plan.dependents[current])
 
 
 class _Turn:
@@ -236,7 +170,7 @@ class _Turn:
             cached_from=event.source,
         )
         self._save(run)
-        _succeeded(self.execution, run.name)
+        succeeded(self.execution, run.name)
 
     def _child_event(self, event: ev.Created | ev.Refused | ev.Ended) -> None:
         run = self.execution.runs.get(event.step)
@@ -274,7 +208,7 @@ class _Turn:
         self._save(done)
         if done.cache_key:
             self._others.append(ev.Remember(run=done))
-        _succeeded(self.execution, run.name)
+        succeeded(self.execution, run.name)
 
     def _failed(self, run: StepRun, exception_type: str, reason: str) -> None:
         step = self.execution.plan.definition.steps[run.name]
@@ -295,7 +229,7 @@ class _Turn:
                 run, status=status, ended_at=self._end_time(run), reason=reason[:_MAX_REASON], retry_at=None, request={}
             )
         )
-        _unsuccessful(self.execution, run.name)
+        unsuccessful(self.execution, run.name)
 
     # ----------------------------------------------------------------------------------------------------- advance
 
@@ -304,7 +238,7 @@ class _Turn:
         execution = self.execution
         self._retry_due()
         if execution.stopping or execution.halted:
-            self._abandon()
+            abandon(execution)
         while not (execution.stopping or execution.halted):
             if execution.decisions:
                 self._prepare(execution.decisions.popleft())
@@ -313,7 +247,7 @@ class _Turn:
             else:
                 break
         if execution.stopping or execution.halted:
-            self._abandon()
+            abandon(execution)
         if execution.open == 0:
             self._others.append(self._finish())
 
@@ -334,18 +268,6 @@ class _Turn:
             return True
         gathering = sum(execution.plan.definition.steps[name].type.runs for name in execution.gathering)
         return len(execution.running) + gathering < execution.limit
-
-    def _abandon(self) -> None:
-        """Give up every step that has not begun."""
-        execution = self.execution
-        names = [*execution.decisions, *execution.ready, *execution.gathering, *execution.waiting]
-        execution.decisions.clear()
-        execution.ready.clear()
-        execution.gathering.clear()
-        execution.waiting.clear()
-        fresh = set(names) - execution.skipped
-        execution.skipped |= fresh
-        execution.open -= len(fresh)
 
     def _finish(self) -> ev.Finish:
         execution = self.execution
@@ -465,7 +387,7 @@ class _Turn:
                 properties={"Outcome": outcome},
             )
         )
-        _succeeded(self.execution, step.name)
+        succeeded(self.execution, step.name)
 
     def _save(self, run: StepRun) -> None:
         self.execution.runs[run.name] = run
