@@ -1,4 +1,7 @@
-"""The three examples and their twins in plain boto3, as a user would run them."""
+"""The three examples and their twins in plain boto3, and the tutorial, as a user would run them."""
+
+import re
+from pathlib import Path
 
 import pytest
 from tests.system.conftest import ROOT, SDK2, SDK3, RunningHouse
@@ -61,3 +64,13 @@ def test_the_modern_sdks_work_in_plain_boto3(house: RunningHouse) -> None:
     ended = house.run(SDK3, PROGRAMS / "wine_boto3.py", EXAMPLES / "modern_sdk")
     assert float(line_with(ended.stdout, "endpoint accuracy:").split()[0]) > 0.8
     assert "cleaned up" in ended.stdout
+
+
+def test_the_tutorials_own_words_train_and_deploy(house: RunningHouse, tmp_path: Path) -> None:
+    script, program, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "tutorial.md").read_text(), re.DOTALL)
+    (tmp_path / "train.py").write_text(script)
+    (tmp_path / "program.py").write_text(program)
+    ended = house.run("sh", "-c", f"cd '{tmp_path}' && '{SDK2}' program.py")
+    assert float(line_with(ended.stdout, "accuracy:")) > 0.9
+    assert line_with(ended.stdout, "!").endswith("[0]"), "the first flower of the table is of the first kind"
+    assert house.cli("ls", "endpoints").stdout.strip() == "nothing yet"
