@@ -1,7 +1,5 @@
 """What a framework's container does where the user's script defines nothing."""
 
-from importlib import import_module
-
 from sagehouse.toolkit import arrays
 
 
@@ -34,10 +32,3 @@ class ScikitLearn(Defaults):
 
     def predict_fn(self, data, model):
         return model.predict(data)
-
-
-def defaults_of(framework):
-    """Return the defaults of "sklearn", "xgboost" or "python"."""
-    if framework == "xgboost":
-        return import_module("sagehouse.algorithms.xgboost.handlers").ScriptDefaults()
-    return ScikitLearn() if framework == "sklearn" else Defaults()

@@ -9,7 +9,8 @@ import sys
 import threading
 
 from sagehouse.toolkit import handlers
-from sagehouse.toolkit.defaults import defaults_of
+from sagehouse.toolkit.algorithm import module_of
+from sagehouse.toolkit.defaults import Defaults, ScikitLearn
 from sagehouse.toolkit.errors import ToolkitError
 from sagehouse.toolkit.http_server import Response, Server, listen
 from sagehouse.toolkit.log import say
@@ -17,11 +18,17 @@ from sagehouse.toolkit.log import say
 
 def service_of(framework):
     """Return the service of the image: the user's script, or the built-in algorithm where there is none."""
-    if framework == "xgboost" and not handlers.has_script():
-        from importlib import import_module
+    if handlers.has_script():
+        return handlers.script_service(_defaults_of(framework))
+    algorithm = module_of(framework, "serve")
+    return algorithm.AlgorithmService() if algorithm else handlers.script_service(_defaults_of(framework))
 
-        return import_module("sagehouse.algorithms.xgboost.serve").AlgorithmService()
-    return handlers.script_service(defaults_of(framework))
+
+def _defaults_of(framework):
+    if framework == "sklearn":
+        return ScikitLearn()
+    algorithm = module_of(framework, "handlers")
+    return algorithm.ScriptDefaults() if algorithm else Defaults()
 
 
 def answering(service):

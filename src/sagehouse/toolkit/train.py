@@ -7,6 +7,7 @@ import os
 import sys
 
 from sagehouse.toolkit import entry_point, failure, paths, source, supervise
+from sagehouse.toolkit.algorithm import module_of, package_of
 from sagehouse.toolkit.arguments import arguments
 from sagehouse.toolkit.configuration import configuration
 from sagehouse.toolkit.errors import ToolkitError
@@ -59,7 +60,8 @@ def _run_program(job):
 def _run_algorithm(job):
     """Run the built-in algorithm of the image; the sklearn and plain Python images have none."""
     framework = os.environ.get("SAGEHOUSE_FRAMEWORK", "")
-    if framework != "xgboost":
+    package = package_of(framework)
+    if not package:
         raise ToolkitError(
             "This image has no built-in algorithm and the job names no script: set the hyperparameters "
             "sagemaker_program and sagemaker_submit_directory (the SDK's entry_point does), or ContainerEntrypoint."
@@ -68,11 +70,9 @@ def _run_algorithm(job):
 
     def action():
         _enter(job, told, directory=paths.BASE)
-        from importlib import import_module
+        return module_of(framework, "train").main()
 
-        return import_module("sagehouse.algorithms.xgboost.train").main()
-
-    return _report(supervise.run(action), [sys.executable, "-m", "sagehouse.algorithms.xgboost.train"])
+    return _report(supervise.run(action), [sys.executable, "-m", package + ".train"])
 
 
 def _enter(job, told, directory=paths.CODE):
