@@ -15,7 +15,6 @@ from sagehouse.ports.catalog import Catalog, Key, Stored
 
 Route: TypeAlias = Callable[[str, Mapping[str, Sequence[str]]], Awaitable[tuple[int, Document]]]
 """(HTTP method, query) -> (status, JSON document)."""
-Place: TypeAlias = tuple[str, str, str, str]
 
 _IN_MOTION = {
     cycle.kind: tuple(status for status in cycle.unfinished if status not in {"InService", "Failed", "Stopped"})
@@ -83,12 +82,12 @@ class Admin:
         if since >= self.feed.seen and await self._in_motion():
             await keys.get()
 
-    async def _status_changed(self, awaited: Mapping[Place, str], keys: asyncio.Queue[Key]) -> None:
+    async def _status_changed(self, awaited: Mapping[Key, str], keys: asyncio.Queue[Key]) -> None:
         while awaited:
             key = await keys.get()
-            if _place(key) in awaited:
+            if key.plain in awaited:
                 stored = await self.catalog.get(key)
-                if stored is None or stored.status != awaited[_place(key)]:
+                if stored is None or stored.status != awaited[key.plain]:
                     return
 
     async def reset(self, method: str, _query: Mapping[str, Sequence[str]]) -> tuple[int, Document]:
@@ -101,14 +100,10 @@ class Admin:
         return 200, {"status": "empty"}
 
 
-def _named(names: set[str], moving: list[Stored]) -> dict[Place, str]:
+def _named(names: set[str], moving: list[Stored]) -> dict[Key, str]:
     """Return the statuses of those of the resources that go by one of these names or ARNs, in lower case."""
     return {
-        _place(stored.key): stored.status
+        stored.key.plain: stored.status
         for stored in moving
         if stored.arn.lower() in names or stored.key.name.lower() in names
     }
-
-
-def _place(key: Key) -> Place:
-    return key.account, key.region, key.kind, key.name.lower()

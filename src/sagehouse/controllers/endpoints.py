@@ -6,10 +6,10 @@
 
 import asyncio
 import logging
-from typing import TypeAlias
 
 from sagehouse.controllers.endpoints_keeper import Keeper
 from sagehouse.controllers.model_sweep import sweep
+from sagehouse.controllers.woken import Woken, innermost
 from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.lifecycle import ENDPOINT
 from sagehouse.kit.errors import SagehouseError
@@ -19,8 +19,6 @@ _log = logging.getLogger(__name__)
 _RETRY_S = 1.0
 _ATTEMPTS = 3
 """Times the keeping of a changing endpoint may go wrong in a way nobody foresaw before the change fails."""
-
-PlaceOf: TypeAlias = tuple[str, str, str]
 
 
 class EndpointsController:
@@ -34,15 +32,12 @@ class EndpointsController:
 
     def __init__(self, ports: WorkloadPorts) -> None:
         self._ports = ports
-        self._keepers: dict[PlaceOf, Keeper] = {}
-        self._woken: dict[PlaceOf, Key] = {}
-        self._bell = asyncio.Event()
+        self._keepers: dict[Key, Keeper] = {}
+        self._woken = Woken(self.kinds)
 
     def wake(self, key: Key) -> None:
         """Look at an endpoint soon; keys of other kinds are not ours and ignored."""
-        if key.kind in self.kinds:
-            self._woken[_place(key)] = key
-            self._bell.set()
+        self._woken.add(key)
 
     async def run(self) -> None:
         """Keep endpoints until cancelled. Their replicas then live on, and are adopted by the next `run`."""
@@ -50,12 +45,8 @@ class EndpointsController:
             self.wake(stored.key)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sweep(), name="servers-sweep")
-            while True:
-                await self._bell.wait()
-                self._bell.clear()
-                woken, self._woken = self._woken, {}
-                for key in woken.values():
-                    self._attend(group, key)
+            async for key in self._woken:
+                self._attend(group, key)
 
     async def _sweep(self) -> None:
         try:
@@ -64,9 +55,9 @@ class EndpointsController:
             _log.warning("servers_not_swept problem=%s", problem)
 
     def _attend(self, group: asyncio.TaskGroup, key: Key) -> None:
-        keeper = self._keepers.get(_place(key))
+        keeper = self._keepers.get(key.plain)
         if keeper is None:
-            keeper = self._keepers[_place(key)] = Keeper(key, ports=self._ports)
+            keeper = self._keepers[key.plain] = Keeper(key, ports=self._ports)
             group.create_task(self._keep(keeper), name=f"endpoint-{key.name}")
         keeper.notice()
 
@@ -80,23 +71,13 @@ class EndpointsController:
                 except Exception as problem:  # noqa: BLE001 - a fault in keeping one endpoint must not end the others
                     _log.exception("endpoint_keeper_broke name=%s", key.name)
                     await self._ports.clock.sleep(_RETRY_S)
-                    keeper = self._keepers[_place(key)] = Keeper(key, ports=self._ports)
+                    keeper = self._keepers[key.plain] = Keeper(key, ports=self._ports)
                     if attempt >= _ATTEMPTS:
-                        keeper.give_up(_innermost(problem))
+                        keeper.give_up(innermost(problem))
                     attempt += 1
                 else:
                     break
         finally:
-            del self._keepers[_place(key)]
+            del self._keepers[key.plain]
             if keeper.has_unread:
                 self.wake(key)
-
-
-def _place(key: Key) -> PlaceOf:
-    return key.account, key.region, key.name.lower()
-
-
-def _innermost(problem: BaseException) -> BaseException:
-    while isinstance(problem, BaseExceptionGroup):
-        problem = problem.exceptions[0]
-    return problem

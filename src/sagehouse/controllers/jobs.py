@@ -8,12 +8,12 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 from sagehouse.controllers.jobs_admission import Admission
 from sagehouse.controllers.jobs_directory import HEAP, WORDS, remove, workload_id
 from sagehouse.controllers.jobs_driver import Driver
 from sagehouse.controllers.jobs_steps import reason_of
+from sagehouse.controllers.woken import Woken
 from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.jobs.job import LIFECYCLES
 from sagehouse.ports.catalog import Key, Stored
@@ -24,8 +24,6 @@ _ATTEMPTS = 3
 _RETRY_S = 1.0
 _PLACES_PER_PROCESSOR = 4
 """Generous: most jobs of a pipeline wait for files or for each other."""
-
-Place: TypeAlias = tuple[str, str, str, str]
 
 
 def _load() -> float:
@@ -51,16 +49,12 @@ class JobsController:
             load=load,
             idle_below=processors / 2,
         )
-        self._drivers: dict[Place, Driver] = {}
-        self._woken: dict[Place, Key] = {}
-        self._bell = asyncio.Event()
-        self._ended = asyncio.Event()
+        self._drivers: dict[Key, Driver] = {}
+        self._woken = Woken(self.kinds)
 
     def wake(self, key: Key) -> None:
         """Reconcile a job soon; keys of other kinds are not ours and ignored."""
-        if key.kind in LIFECYCLES:
-            self._woken[_place(key)] = key
-            self._bell.set()
+        self._woken.add(key)
 
     async def run(self) -> None:
         """Drive jobs until cancelled. Jobs that run then go on running, and are adopted by the next `run`."""
@@ -72,22 +66,18 @@ class JobsController:
             group.create_task(self._sweep(unfinished, leftovers), name="jobs-sweep")
             for stored in unfinished:
                 self._attend(group, stored.key)
-            while True:
-                await self._bell.wait()
-                self._bell.clear()
-                woken, self._woken = self._woken, {}
-                for key in woken.values():
-                    self._attend(group, key)
+            async for key in self._woken:
+                self._attend(group, key)
 
     async def _unfinished(self, kind: str) -> Iterable[Stored]:
         return await self._ports.catalog.with_status(kind, LIFECYCLES[kind].unfinished)
 
     def _attend(self, group: asyncio.TaskGroup, key: Key) -> None:
-        driver = self._drivers.get(_place(key))
+        driver = self._drivers.get(key.plain)
         if driver is not None:
             driver.notice()
             return
-        driver = self._drivers[_place(key)] = self._driver(key)
+        driver = self._drivers[key.plain] = self._driver(key)
         group.create_task(self._keep(driver), name=f"job-{key.name}")
 
     def _driver(self, key: Key) -> Driver:
@@ -104,23 +94,14 @@ class JobsController:
                     _log.exception("job_driver_broke kind=%s name=%s", key.kind, key.name)
                     reason = reason_of(problem)
                     await self._ports.clock.sleep(_RETRY_S)
-                    driver = self._drivers[_place(key)] = self._driver(key)
+                    driver = self._drivers[key.plain] = self._driver(key)
                 else:
                     return
             await driver.fail(reason)
         finally:
-            del self._drivers[_place(key)]
-            self._ended.set()
+            del self._drivers[key.plain]
             if driver.has_unread:
                 self.wake(key)
-
-    async def empty(self) -> None:
-        """Return once nothing runs any more that the catalog does not know, after it was cleared."""
-        while self._drivers:
-            for driver in self._drivers.values():
-                driver.notice()
-            self._ended.clear()
-            await self._ended.wait()
 
     async def _sweep(self, unfinished: Sequence[Stored], leftovers: Sequence[Path]) -> None:
         """Remove the directories of jobs that ended while nobody was there to clean up."""
@@ -130,7 +111,3 @@ class JobsController:
         for path in leftovers:
             if path.name.startswith(prefixes) and path.name not in kept:
                 await remove(path)
-
-
-def _place(key: Key) -> Place:
-    return key.account, key.region, key.kind, key.name.lower()

@@ -67,16 +67,16 @@ class PipelinesController:
         if key.kind != records.EXECUTION:
             self._children.wake(key)
             return
-        inbox = self._inboxes.get(_plain(key))
+        inbox = self._inboxes.get(key.plain)
         if inbox is not None:
             inbox.poke()
         else:
-            self._wanted.add(_plain(key))
+            self._wanted.add(key.plain)
             self._bell.set()
 
     async def run(self) -> None:
         for stored in await self._catalog.with_status(records.EXECUTION, _UNFINISHED):
-            self._wanted.add(_plain(stored.key))
+            self._wanted.add(stored.key.plain)
         async with asyncio.TaskGroup() as self._tasks:
             while True:
                 self._bell.clear()
@@ -219,7 +219,3 @@ class PipelinesController:
             await self._end(key, "Failed", f"InternalServerError: {type(error).__name__}: {error}"[:1300])
         except Exception:  # noqa: BLE001 - the store itself is in trouble; the next start takes the execution up again
             _log.exception("pipeline_give_up_failed execution=%s", key.name)
-
-
-def _plain(key: Key) -> Key:
-    return Key(account=key.account, region=key.region, kind=key.kind, name=key.name.lower())

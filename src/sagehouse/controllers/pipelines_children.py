@@ -51,7 +51,7 @@ class Children:
 
     def wake(self, key: Key) -> None:
         """Tell the execution whose job was written; other jobs are nobody's here."""
-        owner = self._owners.get(Key(account=key.account, region=key.region, kind=key.kind, name=key.name.lower()))
+        owner = self._owners.get(key.plain)
         if owner is not None:
             owner[0].child(owner[1])
 

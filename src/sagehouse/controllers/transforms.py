@@ -6,9 +6,9 @@ named is decided in `domain.transform`.
 
 import asyncio
 import logging
-from typing import TypeAlias
 
 from sagehouse.controllers.transforms_job import TransformJob
+from sagehouse.controllers.woken import Woken, innermost
 from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.lifecycle import TRANSFORM_JOB
 from sagehouse.ports.catalog import Key
@@ -18,8 +18,6 @@ _ATTEMPTS = 3
 """Times a job's driving may go wrong in a way nobody foresaw before the job fails."""
 _RETRY_S = 1.0
 
-PlaceOf: TypeAlias = tuple[str, str, str]
-
 
 class TransformsController:
     """On start it takes up every job that has not ended: its servers are found again, finished files stay finished."""
@@ -28,34 +26,27 @@ class TransformsController:
 
     def __init__(self, ports: WorkloadPorts) -> None:
         self._ports = ports
-        self._jobs: dict[PlaceOf, TransformJob] = {}
-        self._woken: dict[PlaceOf, Key] = {}
-        self._bell = asyncio.Event()
+        self._jobs: dict[Key, TransformJob] = {}
+        self._woken = Woken(self.kinds)
 
     def wake(self, key: Key) -> None:
         """Look at a job soon; keys of other kinds are not ours and ignored."""
-        if key.kind in self.kinds:
-            self._woken[_place(key)] = key
-            self._bell.set()
+        self._woken.add(key)
 
     async def run(self) -> None:
         """Drive jobs until cancelled. Their servers then live on, and are found by the next `run`."""
         for stored in await self._ports.catalog.with_status(TRANSFORM_JOB.kind, TRANSFORM_JOB.unfinished):
             self.wake(stored.key)
         async with asyncio.TaskGroup() as group:
-            while True:
-                await self._bell.wait()
-                self._bell.clear()
-                woken, self._woken = self._woken, {}
-                for key in woken.values():
-                    self._attend(group, key)
+            async for key in self._woken:
+                self._attend(group, key)
 
     def _attend(self, group: asyncio.TaskGroup, key: Key) -> None:
-        job = self._jobs.get(_place(key))
+        job = self._jobs.get(key.plain)
         if job is not None:
             job.notice()
             return
-        job = self._jobs[_place(key)] = TransformJob(key, ports=self._ports)
+        job = self._jobs[key.plain] = TransformJob(key, ports=self._ports)
         group.create_task(self._keep(job), name=f"transform-job-{key.name}")
 
     async def _keep(self, job: TransformJob) -> None:
@@ -67,21 +58,11 @@ class TransformsController:
                 except Exception as problem:  # noqa: BLE001 - a fault in driving one job must not end the others'
                     _log.exception("transform_broke name=%s", job.key.name)
                     if attempt == _ATTEMPTS:
-                        await job.fail(_innermost(problem))
+                        await job.fail(innermost(problem))
                     await self._ports.clock.sleep(_RETRY_S)
                 else:
                     return
         finally:
-            del self._jobs[_place(job.key)]
+            del self._jobs[job.key.plain]
             if job.has_unread:
                 self.wake(job.key)
-
-
-def _place(key: Key) -> PlaceOf:
-    return key.account, key.region, key.name.lower()
-
-
-def _innermost(problem: BaseException) -> BaseException:
-    while isinstance(problem, BaseExceptionGroup):
-        problem = problem.exceptions[0]
-    return problem

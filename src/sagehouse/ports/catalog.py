@@ -1,7 +1,7 @@
 """Where documents rest: every resource of every kind, its status, version, tags and story."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal, Protocol, TypeAlias
 
@@ -19,6 +19,11 @@ class Key:
     """"TrainingJob"; services other than sagemaker prefix theirs: "iam:Role"."""
     name: str
     """Unique within account, region, kind: a job's name, "group/3" of a model package."""
+
+    @property
+    def plain(self) -> "Key":
+        """The same key in lower case: two keys that name one resource are equal in this."""
+        return replace(self, name=self.name.lower())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
