@@ -111,6 +111,34 @@ class ArchivesContract:
     def unpack(self, archive: Path, directory: Path) -> None:
         asyncio.run(self.archives().unpack(archive, directory))
 
+    def read(self, archive: Path, name: str, limit_bytes: int = 100) -> bytes | None:
+        return asyncio.run(self.archives().read(archive, name, limit_bytes=limit_bytes))
+
+    def test_one_file_is_read_whatever_else_there_is(self, tmp_path: Path) -> None:
+        self.pack(a_tree(tmp_path / "tree"), tmp_path / "model.tar.gz")
+        found = [self.read(tmp_path / "model.tar.gz", name) for name in ("model.json", "code/run.sh", "code/ünï.py")]
+        assert found == [b'{"trees": []}', b"#!/bin/sh\n", b""]
+
+    def test_a_file_is_read_under_either_spelling_and_the_last_of_its_name_counts(self, tmp_path: Path) -> None:
+        with tarfile.open(tmp_path / "x.tar", "w") as tar:
+            for text in (b"first", b"second"):
+                member = a_member("./a/b.txt")
+                member.size = len(text)
+                tar.addfile(member, io.BytesIO(text))
+        assert self.read(tmp_path / "x.tar", "a/b.txt") == b"second"
+
+    def test_nothing_is_read_that_is_absent_too_long_no_file_or_in_no_archive(self, tmp_path: Path) -> None:
+        members = [a_member("file"), a_member("link", tarfile.SYMTYPE, "file"), a_member("directory", tarfile.DIRTYPE)]
+        archive = an_archive(tmp_path / "x.tar.gz", *members)
+        assert [self.read(archive, name) for name in ("absent", "link", "directory")] == [None] * 3
+        assert self.read(archive, "file", limit_bytes=3) is None
+        whole = archive.read_bytes()
+        for number, data in enumerate((b"no archive", whole[:40], b"")):
+            broken = tmp_path / f"{number}.tar.gz"
+            broken.write_bytes(data)
+            assert self.read(broken, "file") is None
+        assert self.read(tmp_path / "gone.tar.gz", "file") is None
+
     def test_what_is_packed_is_unpacked(self, tmp_path: Path) -> None:
         tree = a_tree(tmp_path / "tree")
         size = self.pack(tree, tmp_path / "model.tar.gz")

@@ -1,6 +1,8 @@
 """What environments promise. Each adapter and the fake inherit `EnvironmentsContract`."""
 
 import asyncio
+import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,8 +19,12 @@ def a_spec(*packages: str, name: str = "sagemaker-test 1-1", **more: Any) -> Env
     return EnvironmentSpec(name=name, alternatives=[alternative])
 
 
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class EnvironmentsContract:
-    """`anvil` 1.0 and 2.0 can be installed, 3.0 cannot."""
+    """`anvil` 1.0 and 2.0 and `hammer` 1.0 can be installed, anvil 3.0 cannot."""
 
     def environments(self) -> Environments:
         raise NotImplementedError
@@ -49,3 +55,26 @@ class EnvironmentsContract:
     def test_what_cannot_be_installed_is_unavailable_and_named(self) -> None:
         with pytest.raises(Unavailable, match=r"sagemaker-test 1-1[\s\S]*anvil==3\.0"):
             self.ensure(self.environments(), a_spec("anvil==3.0"))
+
+    def test_requirements_are_installed_on_top_and_nowhere_else(self) -> None:
+        environments = self.environments()
+        base = self.ensure(environments, a_spec("anvil==1.0"))
+        layered = self.ensure(environments, replace(a_spec("anvil==1.0"), requirements="hammer==1.0\n"))
+        assert layered.packages == {**base.packages, "hammer": "1.0"}
+        assert (base.requirements, layered.requirements) == ("", digest("hammer==1.0\n"))
+        assert "hammer" not in self.ensure(environments, a_spec("anvil==1.0")).packages
+
+    def test_requirements_may_replace_what_is_there(self) -> None:
+        found = self.ensure(self.environments(), replace(a_spec("anvil==1.0"), requirements="anvil==2.0\n"))
+        assert found.packages["anvil"] == "2.0"
+
+    def test_requirements_that_cannot_be_installed_are_unavailable_and_named(self) -> None:
+        spec = replace(a_spec("anvil==2.0"), requirements="anvil==3.0\n")
+        with pytest.raises(Unavailable, match=r"sagemaker-test 1-1[\s\S]*anvil==3\.0"):
+            self.ensure(self.environments(), spec)
+
+    def test_what_was_ensured_is_built(self) -> None:
+        environments = self.environments()
+        spec = replace(a_spec("anvil==1.0"), requirements="hammer==1.0\n")
+        self.ensure(environments, spec)
+        assert asyncio.run(environments.is_built(spec))

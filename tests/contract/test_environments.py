@@ -1,11 +1,15 @@
 """The environments, held to their contract, and what uv's adds to it. Packages are wheels made here: no network."""
 
 import asyncio
+import io
 import os
+import shutil
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,7 @@ from tests.contract.environments import HERE, EnvironmentsContract, a_spec
 from tests.fakes.environments import FakeEnvironments
 
 from sagehouse.kit.errors import Unavailable
-from sagehouse.ports.runtime import Environments, EnvironmentSpec, Requirements
+from sagehouse.ports.runtime import Environment, Environments, EnvironmentSpec, Requirements
 from sagehouse.runtimes.environments import MARKER, UvEnvironments
 from sagehouse.runtimes.indexes import pip_settings, uv_environment, uv_options
 
@@ -39,7 +43,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only place packages come from."""
     folder = tmp_path / "wheels"
     folder.mkdir()
-    for name, version in (("anvil", "1.0"), ("anvil", "2.0"), ("pip", "99.0")):
+    for name, version in (("anvil", "1.0"), ("anvil", "2.0"), ("hammer", "1.0"), ("pip", "99.0")):
         a_wheel(folder, name, version)
     for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
         monkeypatch.delenv(name)
@@ -94,6 +98,13 @@ class TestUvEnvironments(EnvironmentsContract):
         found = self.ensure(UvEnvironments(self.root, import_path=[str(more)]), a_spec("anvil==2.0"))
         command = [found.python, "-c", "import anvil, tongs; print(anvil.version, tongs.length)"]
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2.0 40\n"
+
+    def test_an_environment_removed_under_a_house_is_made_again_as_it_was(self, tmp_path: Path) -> None:
+        environments = UvEnvironments(self.root, import_path=[str(tmp_path)])
+        (tmp_path / "tongs.py").write_text("")
+        shutil.rmtree(self.ensure(environments, a_spec("anvil==2.0")).path)
+        found = self.ensure(environments, a_spec("anvil==2.0"))
+        subprocess.run([found.python, "-c", "import anvil, tongs"], check=True)
 
     def test_modules_are_compiled_once_for_all_jobs(self) -> None:
         found = self.ensure(self.environments(), a_spec("anvil==2.0"))
@@ -162,6 +173,117 @@ class TestUvEnvironments(EnvironmentsContract):
         with pytest.raises(Unavailable, match=r"no version of anvil==3\.0"):
             self.ensure(self.environments(), a_spec("anvil==3.0"))
         assert [path.name for path in self.root.iterdir()] == ["locks"]
+
+    def layered(self, requirements: str, *packages: str, environments: UvEnvironments | None = None) -> Environment:
+        spec = replace(a_spec(*(packages or ("anvil==1.0",))), requirements=requirements)
+        return self.ensure(environments or self.environments(), spec)
+
+    def test_nothing_is_built_before_it_was_asked_for(self) -> None:
+        environments, spec = self.environments(), replace(a_spec("anvil==1.0"), requirements="hammer==1.0\n")
+        built = [asyncio.run(environments.is_built(spec))]
+        self.ensure(environments, a_spec("anvil==1.0"))
+        built.append(asyncio.run(environments.is_built(spec)))
+        assert built == [False, False]
+        assert asyncio.run(environments.is_built(a_spec("anvil==1.0")))
+
+    def test_the_commands_of_a_layer_run_in_the_layer(self) -> None:
+        found = self.layered("hammer==1.0\nanvil==2.0\n")
+        said = [
+            subprocess.run([found.path / "bin" / name, *arguments], capture_output=True, text=True, check=True).stdout
+            for name, arguments in (
+                ("python", ["-c", "import sys, hammer; print(sys.prefix)"]),
+                ("anvil", []),
+                ("hammer", []),
+                ("pip", []),
+            )
+        ]
+        assert said == [f"{found.path}\n", "anvil 2.0\n", "hammer 1.0\n", "pip 99.0\n"]
+        assert str(found.path).encode() in (found.path / "bin" / "pip").read_bytes()
+
+    def test_a_layer_leaves_the_environment_below_as_it_is(self) -> None:
+        base = self.ensure(self.environments(), a_spec("anvil==1.0"))
+        self.layered("anvil==2.0\n")
+        said = subprocess.run([base.path / "bin" / "anvil"], capture_output=True, text=True, check=True).stdout
+        assert said == "anvil 1.0\n"
+
+    def test_a_layer_shares_the_files_of_the_environment_below(self) -> None:
+        base = self.ensure(self.environments(), a_spec("anvil==1.0"))
+        found = self.layered("hammer==1.0\n")
+        assert (found.site_packages / "anvil.py").samefile(base.site_packages / "anvil.py")
+
+    def test_what_a_layer_has_replaced_does_not_live_on_in_its_byte_code(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Byte code of a source of one size and second was taken for the new one's."""
+        base = self.ensure(self.environments(), a_spec("anvil==1.0"))
+        never_looks = ["--invalidation-mode", "unchecked-hash"]
+        subprocess.run([base.python, "-m", "compileall", "-q", "-f", *never_looks, base.site_packages], check=True)
+        monkeypatch.setattr("sagehouse.runtimes.environments.compile_packages", lambda *_: None)  # too slow, say
+        found = self.layered("anvil==2.0\n")
+        assert subprocess.run([found.path / "bin" / "anvil"], capture_output=True, check=True).stdout == b"anvil 2.0\n"
+
+    def test_the_modules_of_a_layer_are_compiled(self) -> None:
+        found = self.layered("hammer==1.0\n")
+        assert list((found.site_packages / "__pycache__").glob("hammer.*.pyc"))
+
+    def test_a_layer_is_built_once_whoever_asks_and_found_again_without_an_index(self, shop: Path) -> None:
+        spec = replace(a_spec("anvil==1.0"), requirements="hammer==1.0\n")
+
+        async def ask() -> list[Path]:
+            both = [UvEnvironments(self.root), UvEnvironments(self.root)]
+            found = await asyncio.gather(*(each.ensure(spec) for each in both for _ in range(3)))
+            return [each.path / MARKER for each in found]
+
+        (marker,) = set(asyncio.run(ask()))
+        made = marker.stat().st_ino
+        for wheel in shop.iterdir():
+            wheel.unlink()
+        assert self.layered("hammer==1.0\n").path == marker.parent
+        assert marker.stat().st_ino == made
+
+    def test_a_layer_that_a_crash_left_half_is_built_anew(self) -> None:
+        found = self.layered("hammer==1.0\n")
+        (found.path / MARKER).unlink()
+        (found.site_packages / "hammer.py").unlink()
+        assert self.layered("hammer==1.0\n") == found
+        assert (found.site_packages / "hammer.py").exists()
+
+    def test_requirements_that_only_have_a_source_are_refused_for_building_it_would_run_it(self, shop: Path) -> None:
+        witness = shop / "ran"
+        setup = (
+            f"open({str(witness)!r}, 'w').close()\nfrom setuptools import setup\nsetup(name='tongs', version='1.0')\n"
+        )
+        with tarfile.open(shop / "tongs-1.0.tar.gz", "w:gz") as tar:
+            for name, text in (("setup.py", setup), ("PKG-INFO", "Metadata-Version: 2.1\nName: tongs\nVersion: 1.0\n")):
+                member = tarfile.TarInfo(f"tongs-1.0/{name}")
+                member.size = len(text)
+                tar.addfile(member, io.BytesIO(text.encode()))
+        with pytest.raises(Unavailable, match="tongs"):
+            self.layered("tongs==1.0\n")
+        assert not witness.exists()
+
+    def test_nothing_of_a_strangers_wheel_runs_while_it_is_installed(self, shop: Path) -> None:
+        """A .pth file in a wheel runs whenever the environment's interpreter starts."""
+        witness = shop / "ran"
+        a_wheel(shop, "hook", "1.0", **{"hook.pth": f"import pathlib; pathlib.Path({str(witness)!r}).touch()\n"})
+        environments = self.environments()
+        found = self.layered("hook==1.0\n", environments=environments)
+        self.layered("hook==1.0\n", environments=self.environments())
+        assert not witness.exists()
+        subprocess.run([found.python, "-c", ""], check=True)
+        assert witness.exists()
+
+    def test_what_a_layer_could_not_install_is_not_tried_at_every_job(self, shop: Path) -> None:
+        environments = self.environments()
+        with pytest.raises(Unavailable, match="nail"):
+            self.layered("nail==1.0\n", environments=environments)
+        a_wheel(shop, "nail", "1.0")
+        with pytest.raises(Unavailable, match="nail"):
+            self.layered("nail==1.0\n", environments=environments)
+        assert self.layered("nail==1.0\n").packages["nail"] == "1.0"
+
+    def test_a_refused_layer_leaves_nothing(self) -> None:
+        with pytest.raises(Unavailable):
+            self.layered("nail==1.0\n")
+        assert [path.name for path in self.root.iterdir() if "-" in path.name] == []
 
 
 def test_pips_configuration_is_put_to_uv(tmp_path: Path) -> None:

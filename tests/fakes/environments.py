@@ -1,5 +1,7 @@
 """Environments in memory: every one is the interpreter that runs the tests, or cannot be installed."""
 
+import asyncio
+import hashlib
 import platform
 import sys
 from collections.abc import Collection
@@ -10,15 +12,30 @@ from sagehouse.ports.runtime import Environment, EnvironmentSpec
 
 
 class FakeEnvironments:
-    """`missing` names the requirements ("xgboost==1.7.6") that no index has. `ensured` lists the specs asked for."""
+    """`missing` names the requirements ("xgboost==1.7.6") that no index has. `ensured` lists the specs asked for.
+
+    `is_ready` says whether everything is built already; `building`, once set, lets those go on that build.
+    """
 
     def __init__(self, missing: Collection[str] = ()) -> None:
         self.missing = frozenset(missing)
         self.ensured: list[EnvironmentSpec] = []
+        self.is_ready = True
+        self.building: asyncio.Event | None = None
+
+    async def is_built(self, spec: EnvironmentSpec) -> bool:
+        return self.is_ready
 
     async def ensure(self, spec: EnvironmentSpec) -> Environment:
         self.ensured.append(spec)
-        lacking: set[str] = set()
+        if self.building is not None:
+            await self.building.wait()
+        lines = spec.requirements.split()
+        lacking = set(self.missing.intersection(lines))
+        if lacking:
+            raise Unavailable(
+                f"Could not install the requirements of {spec.name!r}: no version of {', '.join(lacking)}."
+            )
         for requirements in spec.alternatives:
             absent = self.missing.intersection(requirements.packages)
             lacking |= absent
@@ -32,7 +49,8 @@ class FakeEnvironments:
                 base=Path(sys.base_prefix),
                 site_packages=path / "lib" / f"python{major}.{minor}" / "site-packages",
                 python_version=platform.python_version(),
-                packages=dict(package.split("==") for package in requirements.packages if "==" in package),
+                packages=dict(one.split("==") for one in (*requirements.packages, *lines) if "==" in one),
                 note=requirements.note,
+                requirements=hashlib.sha256(spec.requirements.encode()).hexdigest() if lines else "",
             )
         raise Unavailable(f"Could not build the environment {spec.name!r}: no version of {', '.join(sorted(lacking))}.")

@@ -7,10 +7,11 @@ import signal
 import tarfile
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import boto3
@@ -118,9 +119,20 @@ class Lab:
         self.sagemaker.create_processing_job(**{**request, **more})
         return name
 
-    def train(self, name: str, script: str, *, inputs: dict[str, str] | None = None, **more: Any) -> str:
-        """Start a script as a training job in script mode; its model goes to {name}/output/model.tar.gz."""
-        code = self.put(f"code/{name}/sourcedir.tar.gz", archive({"train.py": textwrap.dedent(script)}))
+    def train(
+        self,
+        name: str,
+        script: str,
+        *,
+        inputs: dict[str, str] | None = None,
+        files: Mapping[str, str] = MappingProxyType({}),
+        **more: Any,
+    ) -> str:
+        """Start a script, with `files` beside it, as a training job in script mode.
+
+        Its model goes to {name}/output/model.tar.gz.
+        """
+        code = self.put(f"code/{name}/sourcedir.tar.gz", archive({"train.py": textwrap.dedent(script), **files}))
         request: dict[str, Any] = {
             "TrainingJobName": name,
             "AlgorithmSpecification": {"TrainingImage": SKLEARN, "TrainingInputMode": "File"},
@@ -145,10 +157,17 @@ class Lab:
         self.sagemaker.create_training_job(**{**request, **more})
         return name
 
-    def model(self, name: str, *, script: str, data: bytes | None = None) -> str:
-        """Store a model whose inference script is `script`; `data` replaces its archive."""
+    def model(
+        self,
+        name: str,
+        *,
+        script: str,
+        data: bytes | None = None,
+        files: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
+        """Store a model whose inference script is `script`, with `files` beside it; `data` replaces its archive."""
         uri = self.put(f"models/{name}/model.tar.gz", archive({"weights": "1"}) if data is None else data)
-        code = self.put(f"models/{name}/sourcedir.tar.gz", archive({"serve.py": textwrap.dedent(script)}))
+        code = self.put(f"models/{name}/sourcedir.tar.gz", archive({"serve.py": textwrap.dedent(script), **files}))
         environment = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": code}
         container = {"Image": SKLEARN, "ModelDataUrl": uri, "Environment": environment}
         self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)

@@ -110,6 +110,10 @@ def test_a_model_trainer_runs_its_script_with_all_it_was_given(training: Facts) 
     assert (seen["installed"], seen["module"], seen["directory"]) == ("iniconfig", "helper", "/opt/ml/input/data/code")
 
 
+def test_what_a_model_trainer_installs_was_installed_before(training: Facts) -> None:
+    assert training["script pip"] == ["Requirement already satisfied: iniconfig==2.0.0"]
+
+
 def test_a_model_trainers_job_leaves_its_outputs_metrics_tags_and_log(training: Facts) -> None:
     assert training["script artifacts"] is True
     assert training["script output data"] is True
@@ -175,6 +179,7 @@ def test_a_script_processor_runs_a_local_file_with_inputs_outputs_and_arguments(
 def test_a_framework_processor_brings_its_directory_and_requirements(processing: Facts) -> None:
     assert processing["framework status"] == "Completed"
     assert processing["framework found"] == "helper iniconfig --x 1"
+    assert processing["framework pip"] == ["Requirement already satisfied: iniconfig==2.0.0"]
 
 
 def test_a_failing_processing_script_is_told_by_its_last_line(processing: Facts) -> None:

@@ -11,6 +11,7 @@ from sagehouse.app.changes import ChangeFeed, Wakes
 from sagehouse.app.clock import RandomIds, SystemClock
 from sagehouse.app.config import Config
 from sagehouse.controllers.endpoints import EndpointsController
+from sagehouse.controllers.equipment import RequirementsReader
 from sagehouse.controllers.jobs import JobsController
 from sagehouse.controllers.model_cache import ModelCache
 from sagehouse.controllers.pipelines import PipelinesController
@@ -125,6 +126,7 @@ def controllers_of(
         jobs=home / "jobs",
         servers=home / "run",
         models=ModelCache(objects=rooms.objects, archives=rooms.archives, directory=home / "run" / "models"),
+        requirements=RequirementsReader(objects=rooms.objects, archives=rooms.archives),
         job_environment=job_environment,
         toolkit_mounts=_mounts(rooms.config),
     )

@@ -27,6 +27,7 @@ from sagehouse.domain.jobs.decide import (
     Equipped,
     Event,
     Halt,
+    Installing,
     Launch,
     Launched,
     Loaded,
@@ -252,7 +253,7 @@ class Driver:
         return Admitted()
 
     async def _equip(self) -> Event:
-        return Equipped(await self._steps.equip())
+        return Equipped(await self._steps.equip(lambda words: self._inbox.put_nowait(Installing(words))))
 
     async def _stage(self) -> Event:
         await self._steps.stage()

@@ -2,14 +2,15 @@
 
 import errno
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from sagehouse.controllers.equipment import Equipment, equip
 from sagehouse.controllers.jobs_collect import Collector
 from sagehouse.controllers.jobs_directory import JobDirectory, remove, workload_id
 from sagehouse.controllers.jobs_observe import final_metrics, outcome_of
 from sagehouse.controllers.jobs_stage import Unfit, stage
 from sagehouse.controllers.jobs_sync import Watched, sync, watched_of
-from sagehouse.controllers.jobs_workload import build_workload, environment_spec, log_stream
+from sagehouse.controllers.jobs_workload import build_workload, log_stream
 from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.jobs import processing, training
 from sagehouse.domain.jobs.failure import FailureReason, disk_full, internal, path_too_long, refused
@@ -19,7 +20,7 @@ from sagehouse.domain.jobs.outcome import Outcome, end_of
 from sagehouse.domain.jobs.phase import Phase
 from sagehouse.kit.errors import Invalid, NotFound, SagehouseError
 from sagehouse.ports.catalog import Stored
-from sagehouse.ports.runtime import Environment, Handle, Observed
+from sagehouse.ports.runtime import Handle, Observed
 from sagehouse.ports.streams import Scope
 
 _log = logging.getLogger(__name__)
@@ -48,16 +49,19 @@ class Steps:
         self._collector = Collector(
             self._spec, self._directory, objects=ports.objects, archives=ports.archives, clock=ports.clock
         )
-        self._environment: Environment | None = None
+        self._equipment: Equipment | None = None
 
-    async def equip(self) -> str:
-        """Make sure of the Python environment; return how it differs from what the image names, told in the log too."""
-        note = (await self._ensure()).note
+    async def equip(self, told: Callable[[str], None]) -> str:
+        """Make sure of the Python environment; return how it differs from what the image names, told in the log too.
+
+        `told` hears what takes a while.
+        """
+        note = (await self._ensure(told)).environment.note
         if note:
             stream = log_stream(self._spec.name, self._spec.cluster.hosts[0], self._created_at)
             self._ports.streams.file(self._scope, self._spec.log_group, stream)
-            told = [(int(self._ports.clock.now() * 1000), note)]
-            await self._ports.streams.append(self._scope, self._spec.log_group, stream, told)
+            line = [(int(self._ports.clock.now() * 1000), note)]
+            await self._ports.streams.append(self._scope, self._spec.log_group, stream, line)
         return note
 
     async def stage(self) -> None:
@@ -72,7 +76,7 @@ class Steps:
             directory=self._directory,
             streams=self._ports.streams,
             image=self._image,
-            environment=await self._ensure(),
+            equipment=await self._ensure(lambda _: None),
             house=self._ports.job_environment(self._key),
             toolkit_mounts=tuple(self._ports.toolkit_mounts),
         )
@@ -126,10 +130,11 @@ class Steps:
             _log.warning("job_not_forgotten arn=%s problem=%s", self._arn, problem)
         await remove(self._directory.root)
 
-    async def _ensure(self) -> Environment:
-        if self._environment is None:
-            self._environment = await self._ports.environments.ensure(environment_spec(self._image))
-        return self._environment
+    async def _ensure(self, told: Callable[[str], None]) -> Equipment:
+        if self._equipment is None:
+            text = await self._ports.requirements.read(self._spec.source)
+            self._equipment = await equip(self._ports.environments, self._image, text=text, told=told)
+        return self._equipment
 
     async def _await_end(self, handle: Handle) -> Observed:
         for retry_s in _WATCH_RETRY_S:

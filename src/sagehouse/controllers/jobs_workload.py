@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from sagehouse.controllers.equipment import Equipment
 from sagehouse.controllers.jobs_directory import JobDirectory
 from sagehouse.controllers.jobs_stage import Unfit
 from sagehouse.domain.instances import instance
@@ -11,23 +12,12 @@ from sagehouse.domain.jobs.spec import Spec
 from sagehouse.images.image import Image
 from sagehouse.kit.document import Document
 from sagehouse.ports.catalog import Key
-from sagehouse.ports.runtime import Environment, EnvironmentSpec, Host, Mount, Requirements, Workload
+from sagehouse.ports.runtime import Environment, Host, Mount, Workload
 from sagehouse.ports.streams import Scope, Streams
 
 TOOLKIT = "/opt/sagehouse"
 _GIB = 1024**3
 _FILES = {"TrainingJob": training.files_of, "ProcessingJob": processing.files_of}
-
-
-def environment_spec(image: Image) -> EnvironmentSpec:
-    """Return the image's environment as the environments port takes it."""
-    return EnvironmentSpec(
-        name=image.environment.name,
-        alternatives=[
-            Requirements(packages=one.packages, pythons=one.pythons, note=one.note)
-            for one in image.environment.alternatives
-        ],
-    )
 
 
 def log_stream(name: str, host: str, created_at: float) -> str:
@@ -43,14 +33,6 @@ def environment_mounts(environment: Environment) -> tuple[Mount, ...]:
     )
 
 
-def environment_paths(environment: Environment) -> Mapping[str, str]:
-    """Say where the environment's commands are, and the shared libraries that its packages may expect."""
-    return {
-        "PATH": f"{environment.path}/bin:/usr/local/bin:/usr/bin:/bin",
-        "LD_LIBRARY_PATH": f"{environment.path}/lib",
-    }
-
-
 def without_network(*, is_isolated: bool) -> Mapping[str, str]:
     """Tell the toolkit that the house cannot be reached, so that it does not wait for it to come back."""
     return {"SAGEHOUSE_NO_NETWORK": "1"} if is_isolated else {}
@@ -64,7 +46,7 @@ def build_workload(
     directory: JobDirectory,
     streams: Streams,
     image: Image,
-    environment: Environment,
+    equipment: Equipment,
     house: Mapping[str, str],
     toolkit_mounts: tuple[Mount, ...],
 ) -> Workload:
@@ -88,20 +70,18 @@ def build_workload(
         directory=directory.run,
         command=command,
         hosts=hosts,
-        environment=_variables(spec, key=key, image=image, environment=environment, house=house),
-        mounts=(*environment_mounts(environment), *toolkit_mounts),
+        environment=_variables(spec, key=key, image=image, equipment=equipment, house=house),
+        mounts=(*environment_mounts(equipment.environment), *toolkit_mounts),
         is_network_isolated=spec.is_network_isolated,
         memory_limit_bytes=int(smallest.memory_gib * _GIB) if smallest else None,
         max_runtime_s=spec.max_runtime_s,
     )
 
 
-def _variables(
-    spec: Spec, *, key: Key, image: Image, environment: Environment, house: Mapping[str, str]
-) -> dict[str, str]:
+def _variables(spec: Spec, *, key: Key, image: Image, equipment: Equipment, house: Mapping[str, str]) -> dict[str, str]:
     """The user's own variables win; the toolkit stays importable whatever PYTHONPATH they choose."""
     variables = {
-        **environment_paths(environment),
+        **equipment.variables,
         "HOME": "/root",
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",

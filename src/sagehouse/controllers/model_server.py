@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from sagehouse.controllers.equipment import beside, equip
 from sagehouse.controllers.jobs_workload import (
     TOOLKIT,
     environment_mounts,
-    environment_paths,
-    environment_spec,
     without_network,
 )
 from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.hosting.container import Container, container_of, definition_of
 from sagehouse.domain.instances import instance
 from sagehouse.domain.jobs.failure import last_words
+from sagehouse.domain.jobs.requirements import has_own_index, served_script, served_with
 from sagehouse.kit.arn import is_arn
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid, NotFound, SagehouseError
@@ -117,11 +117,14 @@ async def build(server: Server, ports: WorkloadPorts) -> Workload:
     Raises what resolving the image, building the environment or fetching the model raises.
     """
     image = ports.resolve(server.container.image)
-    environment = await ports.environments.ensure(environment_spec(image))
     place = Place.of(ports.servers, server.instance_id)
-    if not place.model.is_dir():  # a server that is started again keeps its model, whatever happened in S3
+    is_new = not place.model.is_dir()  # a server that is started again keeps its model, whatever happened in S3
+    if is_new:
         place.model.unlink(missing_ok=True)
         place.prepare(await ports.models.provide(server.container.artifact))
+    equipment = await equip(ports.environments, image, text=await _requirements(server, ports, place))
+    environment = equipment.environment
+    if is_new:
         await _tell(environment.note, server, ports)
     size = instance(server.instance_type)
     host = Host(name="algo-1", log=ports.streams.file(server.scope, server.log_group, server.log_stream))
@@ -133,7 +136,7 @@ async def build(server: Server, ports: WorkloadPorts) -> Workload:
         command=tuple(image.serve_command),
         hosts=[host],
         environment={
-            **environment_paths(environment),
+            **equipment.variables,
             "HOME": "/root",
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
@@ -158,6 +161,16 @@ async def build(server: Server, ports: WorkloadPorts) -> Workload:
         memory_limit_bytes=int(size.memory_gib * _GIB) if size else None,
         stop_grace_s=_GRACE_S,
     )
+
+
+async def _requirements(server: Server, ports: WorkloadPorts, place: Place) -> str:
+    """Return the requirements file of the server's script, "" if that is left to its own pip."""
+    environment = {**server.container.environment, **server.environment}
+    if server.container.is_network_isolated or has_own_index(environment):
+        return ""
+    if source := served_with(environment):
+        return await ports.requirements.read(source)
+    return beside(place.model, served_script(environment))
 
 
 async def _tell(note: str, server: Server, ports: WorkloadPorts) -> None:

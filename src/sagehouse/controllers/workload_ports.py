@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sagehouse.controllers.equipment import RequirementsReader
 from sagehouse.controllers.model_cache import ModelCache
 from sagehouse.images import resolve as resolve_image
 from sagehouse.images.image import Image
@@ -31,6 +32,7 @@ class WorkloadPorts:
     servers: Path
     """Every model server has its own directory below. Short: unix socket paths are limited to 107 bytes."""
     models: ModelCache
+    requirements: RequirementsReader
     job_environment: Callable[[Key], Mapping[str, str]]
     """What every workload needs to find the house: endpoint, credentials, certificates."""
     toolkit_mounts: Sequence[Mount]

@@ -19,3 +19,11 @@ class Archives(Protocol):
         a file that is no archive.
         """
         ...
+
+    async def read(self, archive: Path, name: str, *, limit_bytes: int) -> bytes | None:
+        """Return one file of a tar (gzipped or not) without unpacking it, the last of that name.
+
+        None if there is none, if it is longer than the limit or no ordinary file, and for what is no whole archive or
+        too long to look through.
+        """
+        ...

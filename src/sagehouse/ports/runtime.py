@@ -122,6 +122,8 @@ class EnvironmentSpec:
     """For people: "sagemaker-scikit-learn 1.2-1"."""
     alternatives: Sequence["Requirements"]
     """Tried in order; the first that can be installed here wins. The first is exact, later ones are the nearest."""
+    requirements: str = ""
+    """Text of a requirements file, of plain lines (`domain.jobs.requirements`) only, installed on top of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +151,20 @@ class Environment:
     """Installed distribution -> version."""
     note: str
     """`Requirements.note` of the alternative taken."""
+    requirements: str = ""
+    """SHA-256 of `EnvironmentSpec.requirements`, as UTF-8, in hex; "" without them."""
 
 
 class Environments(Protocol):
+    async def is_built(self, spec: EnvironmentSpec) -> bool:
+        """Whether `ensure` would only have to look."""
+        ...
+
     async def ensure(self, spec: EnvironmentSpec) -> Environment:
         """Return the environment, building it first if this machine never did (seconds; one build per spec at a time).
 
-        Unavailable with the installer's own words if no alternative can be installed.
+        Unavailable with the installer's own words if no alternative, or not the requirements, can be installed. No code
+        of a package runs meanwhile: requirements are installed from wheels.
         """
         ...
 

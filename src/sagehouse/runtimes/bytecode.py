@@ -14,6 +14,21 @@ _MTIME = slice(8, 12)
 """Where a .pyc file says how old its source was. Source: PEP 552, "timestamp-based pycs"."""
 
 
+_PACKAGES_LIMIT_S = 600.0
+
+
+def compile_packages(interpreter: Path, site_packages: Path) -> None:
+    """Leave byte code for everything installed in a directory that has none yet, without running any of it."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(
+            [interpreter, "-I", "-S", "-m", "compileall", "-q", site_packages],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PACKAGES_LIMIT_S,
+            check=False,
+        )
+
+
 def compile_for(python: Path, version: str, folders: Iterable[Path]) -> None:
     """Leave byte code for an interpreter ("3.9.18") beside the sources, unless it is there or may not be written."""
     tag = "cpython-{}{}".format(*version.split("."))

@@ -7,6 +7,9 @@ from sagehouse.toolkit import paths
 from sagehouse.toolkit.errors import ToolkitError
 from sagehouse.toolkit.log import say
 
+INSTALLED = "SAGEHOUSE_REQUIREMENTS"
+"""Digest of the requirements file that this environment was built with, and what was installed for it."""
+
 
 def obtain(uri, directory=paths.CODE):
     """Fill `directory` from s3://x.tar.gz, an s3:// prefix, a local archive or a local directory.
@@ -60,6 +63,8 @@ def pip_install(*arguments, directory):
     """Run pip in this environment; ToolkitError with its last words if it fails. Its output goes to the log."""
     import subprocess
 
+    os.environ.pop(INSTALLED, None)  # nobody vouches for what pip has changed since
+
     command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", *arguments]
     say("Running %s" % " ".join(command))
     process = subprocess.Popen(command, cwd=directory, stderr=subprocess.PIPE)
@@ -76,6 +81,19 @@ def pip_install(*arguments, directory):
 
 
 def install_requirements(directory):
-    """Install requirements.txt of a script directory, if it has one."""
-    if os.path.exists(os.path.join(directory, "requirements.txt")):
-        pip_install("-r", "requirements.txt", directory=directory)
+    """Install requirements.txt of a script directory, if it has one that its environment was not built with."""
+    path = os.path.join(directory, "requirements.txt")
+    if not os.path.exists(path):
+        return
+    digest, *brought = os.environ.get(INSTALLED, "").split() or [""]
+    if digest and digest == _digest(path):
+        say("The packages of requirements.txt are installed already: %s" % (" ".join(brought) or "the image has them"))
+        return
+    pip_install("-r", "requirements.txt", directory=directory)
+
+
+def _digest(path):
+    import hashlib
+
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()

@@ -284,6 +284,7 @@ def framework_processors_bring_a_source_directory_and_its_requirements():
     )
     log = printed()
     assert "helper of the source directory 0.9.0 ['--depth', '3']" in log, log
+    assert "Requirement already satisfied: tabulate==0.9.0" in log, log
 
 
 @promise

@@ -148,6 +148,12 @@ def framework(work: Path) -> None:
     processor.latest_job.refresh()
     tell("framework status", processor.latest_job.processing_job_status)
     tell("framework found", SESSION.read_s3_file(BUCKET, "sdk3/framework/found.txt"))
+    found = SESSION.boto_session.client("logs").filter_log_events(
+        logGroupName="/aws/sagemaker/ProcessingJobs",
+        logStreamNamePrefix=f"{processor.latest_job.processing_job_name}/",
+    )
+    lines = [event["message"] for event in found["events"]]
+    tell("framework pip", [line.split(" in ")[0] for line in lines if line.startswith(("Requirement", "Collecting"))])
 
 
 def failing(work: Path) -> None:

@@ -137,6 +137,10 @@ def script_mode(work: Path) -> None:
     )
     tell("script output data", trainer.output_data == f"{output}/{job.training_job_name}/output/output.tar.gz")
     tell("script metrics", [[metric.metric_name, metric.value] for metric in job.final_metric_data_list])
+    tell(
+        "script pip",
+        [line.split(" in ")[0] for line in lines_of(job) if line.startswith(("Requirement", "Collecting"))],
+    )
     tell("script limit", job.stopping_condition.max_runtime_in_seconds)
     tell("script tags", [[tag.key, tag.value] for tag in Tag.get_all(resource_arn=job.training_job_arn)])
     downloaded = work / "model"

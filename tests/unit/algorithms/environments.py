@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from sagehouse.controllers.jobs_workload import environment_spec
+from sagehouse.controllers.equipment import environment_spec
 from sagehouse.images import resolve
 from sagehouse.runtimes.environments import UvEnvironments
 

@@ -18,6 +18,7 @@ from tests.fakes.runtime import FakeRuntime, Fate
 from tests.fakes.serving import Asked, FakeServing, Model, answer
 from tests.fakes.streams import FakeStreams
 
+from sagehouse.controllers.equipment import RequirementsReader
 from sagehouse.controllers.model_cache import ModelCache
 from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.images.image import EnvironmentSpec, Image, Requirements
@@ -69,6 +70,7 @@ class PlainArchives:
 
     def __init__(self) -> None:
         self.unpacked = 0
+        self.looked = 0
 
     async def pack(self, directory: Path, archive: Path) -> int:
         raise NotImplementedError
@@ -78,6 +80,12 @@ class PlainArchives:
         with tarfile.open(archive) as tar:
             tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Debian 12's 3.11.2 has none
             tar.extractall(directory)
+
+    async def read(self, archive: Path, name: str, *, limit_bytes: int) -> bytes | None:
+        self.looked += 1
+        with tarfile.open(archive) as tar:
+            found = tar.extractfile(name) if name in tar.getnames() else None
+            return found.read() if found else None
 
 
 def an_archive(**files: str) -> bytes:
@@ -147,6 +155,7 @@ class Ground:
             jobs=self.root / "jobs",
             servers=self.root / "run",
             models=ModelCache(objects=self.objects, archives=self.archives, directory=self.root / "run" / "models"),
+            requirements=RequirementsReader(objects=self.objects, archives=self.archives),
             job_environment=lambda key: {"AWS_ENDPOINT_URL": "http://house", "AWS_ACCESS_KEY_ID": key.account},
             toolkit_mounts=(),
             resolve=resolve,

@@ -16,6 +16,7 @@ from tests.fakes.serving import FakeServing
 from tests.fakes.streams import FakeStreams
 from tests.unit.domain_jobs.documents import ACCOUNT, BUCKET, REGION
 
+from sagehouse.controllers.equipment import RequirementsReader
 from sagehouse.controllers.jobs import JobsController
 from sagehouse.controllers.model_cache import ModelCache
 from sagehouse.controllers.workload_ports import WorkloadPorts
@@ -56,6 +57,9 @@ class VirtualClock:
 class PlainArchives:
     """Archives without their safety, which is tested elsewhere."""
 
+    def __init__(self) -> None:
+        self.looked = 0
+
     async def pack(self, directory: Path, archive: Path) -> int:
         with tarfile.open(archive, "w:gz") as tar:
             for path in sorted(directory.rglob("*")):
@@ -66,6 +70,12 @@ class PlainArchives:
         with tarfile.open(archive) as tar:
             tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Debian 12's 3.11.2 has none
             tar.extractall(directory)
+
+    async def read(self, archive: Path, name: str, *, limit_bytes: int) -> bytes | None:
+        self.looked += 1
+        with tarfile.open(archive) as tar:
+            found = tar.extractfile(name) if name in tar.getnames() else None
+            return found.read() if found else None
 
 
 @dataclass(frozen=True)
@@ -140,24 +150,25 @@ class World:
         self.streams = FakeStreams(self.root / "streams")
         self.runtime = FakeRuntime(self.clock, self._behave)
         self.environments = FakeEnvironments()
+        self.archives = PlainArchives()
         self.inputs: dict[str, list[str]] = {}
         self.build()
 
     def build(self) -> None:
         """Make the controller anew, as after a restart: it knows nothing but what the ports hold."""
-        archives = PlainArchives()
         ports = WorkloadPorts(
             catalog=self.catalog,
             objects=self.objects,
             streams=self.streams,
             runtime=self.runtime,
             environments=self.environments,
-            archives=archives,
+            archives=self.archives,
             serving=FakeServing(),
             clock=self.clock,
             jobs=self.root / "jobs",
             servers=self.root / "run",
-            models=ModelCache(objects=self.objects, archives=archives, directory=self.root / "run" / "models"),
+            models=ModelCache(objects=self.objects, archives=self.archives, directory=self.root / "run" / "models"),
+            requirements=RequirementsReader(objects=self.objects, archives=self.archives),
             job_environment=lambda key: {"AWS_ENDPOINT_URL": "http://house", "AWS_ACCESS_KEY_ID": key.account},
             toolkit_mounts=(),
             resolve=self.resolve or (lambda uri: self.image),

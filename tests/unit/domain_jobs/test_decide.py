@@ -19,6 +19,7 @@ from sagehouse.domain.jobs.decide import (
     Equip,
     Equipped,
     Halt,
+    Installing,
     Launch,
     Launched,
     Loaded,
@@ -50,6 +51,18 @@ def stored(job: Job) -> Job:
     document = {"TrainingJobName": "job", "TrainingJobStatus": job.status, "CreationTime": 0.0}
     document["OutputDataConfig"] = {"S3OutputPath": "s3://b/o"}
     return Job.from_document(TRAINING_JOB, job.to_document(document, now=1.0))
+
+
+def test_a_job_whose_environment_is_being_made_says_so_and_waits():
+    job, _ = decide(a_job(), Admitted(), now=1.0)
+    told, actions = decide(job, Installing("Installing numpy"), now=2.0)
+    assert (told.phase, actions) == (Phase.STARTING, ())
+    assert (told.transitions[-1].status, told.transitions[-1].message) == (
+        "Starting",
+        "Preparing the instances for training. Installing numpy",
+    )
+    downloading, _ = decide(told, Equipped(), now=3.0)
+    assert decide(downloading, Installing("again, after a restart"), now=4.0) == (downloading, ())
 
 
 def test_a_life_without_incident_asks_for_one_thing_after_the_other():

@@ -1,5 +1,6 @@
 """Script mode, as a script sees it: arguments, variables, output, failure."""
 
+import hashlib
 import json
 import signal
 import threading
@@ -248,6 +249,28 @@ def test_requirements_that_cannot_be_installed_fail_the_job_with_pips_words(job:
 
     assert ran.code == 1
     assert "pip install" in ran.failure
+
+
+def test_requirements_that_the_environment_was_built_with_are_not_installed_again(job: Job):
+    job.script("import os\nprint('ran')")
+    text = "no-such-package-anywhere==1.0\n"
+    (job.base / "code/requirements.txt").write_text(text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    job.environment["SAGEHOUSE_REQUIREMENTS"] = f"{digest} no-such-package-anywhere==1.0 six==1.17.0"
+
+    ran = job.train()
+
+    assert ran.code == 0
+    assert "installed already: no-such-package-anywhere==1.0 six==1.17.0" in ran.stdout
+    assert "ran" in ran.stdout.splitlines()
+
+
+def test_other_requirements_than_the_environment_was_built_with_are_installed(job: Job):
+    job.script("pass")
+    (job.base / "code/requirements.txt").write_text("./nowhere\n")
+    job.environment["SAGEHOUSE_REQUIREMENTS"] = "0123 six==1.17.0"
+
+    assert "pip install" in job.train().failure
 
 
 def test_a_handed_over_framework_entry_point_runs(job: Job):

@@ -37,6 +37,13 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Installing:
+    """Its environment is being made, which takes a while."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Equipped:
     """Its Python environment is ready; `note` says how it differs from what the image names."""
 
@@ -81,7 +88,8 @@ class Broke:
     reason: FailureReason
 
 
-Event: TypeAlias = Loaded | Waiting | Admitted | Equipped | Staged | Launched | Ended | Collected | StopAsked | Broke
+Preparing: TypeAlias = Waiting | Admitted | Installing | Equipped | Staged
+Event: TypeAlias = Loaded | Preparing | Launched | Ended | Collected | StopAsked | Broke
 
 # ------------------------------------------------------------------------------------------------------------ actions
 
@@ -157,7 +165,7 @@ def decide(job: Job, event: Event, *, now: float) -> Decision:
             return _resume(job, now=now)
         case StopAsked():
             return _stop(job, now=now)
-        case Waiting() | Admitted() | Equipped() | Staged():
+        case Waiting() | Admitted() | Installing() | Equipped() | Staged():
             return _prepare(job, event, now=now) if job.phase.is_before_running else (job, ())
         case Launched(handle):
             return _launched(job, handle)
@@ -192,7 +200,7 @@ def _stop(job: Job, *, now: float) -> Decision:
     return halting, (Halt(job.handle),) if job.handle else ()
 
 
-def _prepare(job: Job, event: Waiting | Admitted | Equipped | Staged, *, now: float) -> Decision:
+def _prepare(job: Job, event: Preparing, *, now: float) -> Decision:
     match event:
         case Waiting(message):
             return replace(job.entering("Pending", message, now=now), phase=Phase.PENDING), ()
@@ -201,6 +209,10 @@ def _prepare(job: Job, event: Waiting | Admitted | Equipped | Staged, *, now: fl
             if phase is Phase.STARTING:
                 job = job.entering("Starting", "Preparing the instances for training", now=now)
             return replace(job, phase=phase), (Equip(),)
+        case Installing(message):
+            if job.phase is not Phase.STARTING:
+                return job, ()  # it was past this before the house was started again
+            return job.entering("Starting", f"Preparing the instances for training. {message}", now=now), ()
         case Equipped(note):
             if note and job.transitions:
                 job = job.entering(job.transitions[-1].status, f"Preparing the instances for training. {note}", now=now)

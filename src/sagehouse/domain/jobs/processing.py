@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 from sagehouse.domain.jobs.hosts import cluster_of
 from sagehouse.domain.jobs.phase import Phase
+from sagehouse.domain.jobs.requirements import driven_by, has_own_index
 from sagehouse.domain.jobs.source import S3Uri
-from sagehouse.domain.jobs.spec import Input, Output, Spec, local_path
+from sagehouse.domain.jobs.spec import Input, Output, Spec, local_path, whole_inputs
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid
 
@@ -22,6 +23,9 @@ def spec_of(document: Document) -> Spec:
     command = tuple(application.get("ContainerEntrypoint") or ())
     arguments = tuple(application.get("ContainerArguments") or ())
     outputs = _outputs(document)
+    inputs = tuple(_input(one) for one in document.get("ProcessingInputs") or () if not one.get("AppManaged"))
+    environment = dict(document.get("Environment") or {})
+    is_isolated = bool((document.get("NetworkConfig") or {}).get("EnableNetworkIsolation"))
     return Spec(
         kind="ProcessingJob",
         name=document["ProcessingJobName"],
@@ -30,15 +34,16 @@ def spec_of(document: Document) -> Spec:
         command=(*command, *arguments) if command else (),
         arguments=arguments,
         cluster=cluster_of(document["ProcessingResources"]["ClusterConfig"]),
-        inputs=tuple(_input(one) for one in document.get("ProcessingInputs") or () if not one.get("AppManaged")),
+        inputs=inputs,
         outputs=outputs,
         checkpoint=None,
-        environment=dict(document.get("Environment") or {}),
+        environment=environment,
         directories=["/opt/ml/output", "/opt/ml/processing", CONFIG, *(output.path for output in outputs)],
-        is_network_isolated=bool((document.get("NetworkConfig") or {}).get("EnableNetworkIsolation")),
+        is_network_isolated=is_isolated,
         max_runtime_s=float((document.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds") or _DEFAULT_RUNTIME_S),
         log_group=LOG_GROUP,
         metric_definitions=(),
+        source=None if is_isolated or has_own_index(environment) else driven_by(command, whole_inputs(inputs)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from sagehouse.domain.jobs.hosts import Cluster
 from sagehouse.domain.jobs.phase import Phase
+from sagehouse.domain.jobs.requirements import Source
 from sagehouse.domain.jobs.source import S3Uri
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid
@@ -78,11 +79,18 @@ class Spec:
     max_runtime_s: float
     log_group: str
     metric_definitions: Sequence[Document]
+    source: Source | None = None
+    """Where the script is whose requirements are installed before it; None if nobody else can install them."""
 
     def inputs_of(self, host: str) -> tuple[Input, ...]:
         """Return what one host is given."""
         group = self.cluster.group_of(host).name
         return tuple(one for one in self.inputs if one.group in ("", group))
+
+
+def whole_inputs(inputs: Sequence[Input]) -> Mapping[str, S3Uri]:
+    """Return, by their directory, where those inputs come from that every host gets the whole of."""
+    return {one.path: one.uri for one in inputs if not (one.is_manifest or one.is_sharded or one.group)}
 
 
 def local_path(text: str) -> str:

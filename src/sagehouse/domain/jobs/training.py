@@ -1,14 +1,15 @@
 """Training jobs: the request's spelling turned into a `Spec`, and the files of the training contract."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagehouse.domain.jobs.hosts import Cluster, cluster_of, resource_config
 from sagehouse.domain.jobs.job import is_compressed, output_prefix
 from sagehouse.domain.jobs.phase import Phase
+from sagehouse.domain.jobs.requirements import Source, driven_by, has_own_index, trained_with
 from sagehouse.domain.jobs.source import S3Uri
-from sagehouse.domain.jobs.spec import Checkpoint, Input, Output, Spec, local_path
+from sagehouse.domain.jobs.spec import Checkpoint, Input, Output, Spec, local_path, whole_inputs
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid
 
@@ -29,6 +30,7 @@ def spec_of(document: Document) -> Spec:
     checkpoint = _checkpoint(document.get("CheckpointConfig"))
     directories = ["/opt/ml/model", "/opt/ml/output/data", CONFIG, DATA]
     directories += [checkpoint.path] if checkpoint else []
+    inputs = tuple(_input(channel, mode) for channel in document.get("InputDataConfig") or ())
     return Spec(
         kind="TrainingJob",
         name=document["TrainingJobName"],
@@ -37,7 +39,7 @@ def spec_of(document: Document) -> Spec:
         command=(*command, *arguments) if command else (),
         arguments=arguments,
         cluster=cluster_of(document["ResourceConfig"]),
-        inputs=tuple(_input(channel, mode) for channel in document.get("InputDataConfig") or ()),
+        inputs=inputs,
         outputs=_outputs(document),
         checkpoint=checkpoint,
         environment=_environment(document),
@@ -46,7 +48,17 @@ def spec_of(document: Document) -> Spec:
         max_runtime_s=float(document.get("StoppingCondition", {}).get("MaxRuntimeInSeconds") or _DEFAULT_RUNTIME_S),
         log_group=LOG_GROUP,
         metric_definitions=tuple(algorithm.get("MetricDefinitions") or ()),
+        source=_source(document, command=(*command, *arguments) if command else (), inputs=inputs),
     )
+
+
+def _source(document: Document, *, command: Sequence[str], inputs: Sequence[Input]) -> Source | None:
+    environment = document.get("Environment") or {}
+    if document.get("EnableNetworkIsolation") or has_own_index(environment):
+        return None
+    if command:
+        return driven_by(command, whole_inputs(inputs))
+    return trained_with(document.get("HyperParameters") or {}, environment)
 
 
 def files_of(document: Document, host: str) -> Mapping[str, str]:

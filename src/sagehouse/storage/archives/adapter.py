@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sagehouse.storage.archives.packing import LEVEL, pack
+from sagehouse.storage.archives.reading import read
 from sagehouse.storage.archives.unpacking import unpack
 
 T = TypeVar("T")
@@ -26,6 +27,9 @@ class TarArchives:
     async def unpack(self, archive: Path, directory: Path) -> None:
         """Invalid also if the directory holds something already."""
         await _in_thread(lambda given_up: unpack(archive, directory, limit_bytes=self.limit_bytes, given_up=given_up))
+
+    async def read(self, archive: Path, name: str, *, limit_bytes: int) -> bytes | None:
+        return await _in_thread(lambda given_up: read(archive, name, limit_bytes=limit_bytes, given_up=given_up))
 
 
 async def _in_thread(work: Callable[[threading.Event], T]) -> T:

@@ -31,7 +31,7 @@ REAL_LIMIT = 10_000
 LATEST = 2**33
 """Of a file's time in seconds; some file systems know no later one, and an archive may say anything."""
 GZIP_MAGIC = b"\x1f\x8b"
-_NOT_WHOLE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError, RecursionError)
+NOT_WHOLE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError, RecursionError)
 """What the standard library raises for bytes that are no archive; the last three in fields that make no sense."""
 
 
@@ -42,13 +42,13 @@ def unpack(archive: Path, directory: Path, *, limit_bytes: int | None, given_up:
     temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
     try:
         limit = _limit_bytes(archive, temporary) if limit_bytes is None else limit_bytes
-        with archive.open("rb") as raw, _plain(raw) as plain:
-            stream = Stream(plain, limit_bytes=limit, given_up=given_up)
+        with archive.open("rb") as raw, plain(raw) as whole:
+            stream = Stream(whole, limit_bytes=limit, given_up=given_up)
             with tarfile.open(fileobj=stream, mode="r:") as tar:  # type: ignore[call-overload]  # reads, seeks, tells
                 Unpacking(tar, archive.name, temporary, limit_bytes=limit).run()
         temporary.chmod(0o755)
         temporary.rename(directory)
-    except _NOT_WHOLE as error:
+    except NOT_WHOLE as error:
         raise Invalid(f"{archive.name} is not a whole tar archive, gzipped or not: {error}") from error
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
@@ -67,7 +67,7 @@ def _limit_bytes(archive: Path, directory: Path) -> int:
     return max(0, min(free, max(PLAUSIBLE_BYTES, PLAUSIBLE_RATIO * archive.stat().st_size)))
 
 
-def _plain(raw: BinaryIO) -> BinaryIO:
+def plain(raw: BinaryIO) -> BinaryIO:
     """Return the file as tar sees it, unpacked on the way if it is gzipped."""
     is_gzipped = raw.read(2) == GZIP_MAGIC
     raw.seek(0)
