@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -62,3 +63,16 @@ def test_every_pin_is_one_version():
     for name in ("dev", "sdk2", "sdk3"):
         loose = [str(pin) for pin in pins(name).values() if [one.operator for one in pin.specifier] != ["=="]]
         assert loose == [], name
+
+
+@pytest.mark.parametrize("sdk", ["sdk2", "sdk3"])
+def test_it_can_be_installed_beside_an_sdk(sdk: str):
+    """`sagehouse.activate()` in a notebook: rich 15 had been asked for, and the SDKs want less."""
+    beside = pins(sdk)
+    refused = {
+        str(asked): version(beside[canonicalize_name(asked.name)])
+        for asked in map(Requirement, PROJECT["project"]["dependencies"])
+        if canonicalize_name(asked.name) in beside
+        and not asked.specifier.contains(version(beside[canonicalize_name(asked.name)]))
+    }
+    assert refused == {}

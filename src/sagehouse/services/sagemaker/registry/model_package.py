@@ -260,6 +260,7 @@ async def list_model_packages(house: House, call: Call, request: Document) -> Do
 
 async def update_model_package(house: House, call: Call, request: Document) -> Document:
     """Approve or reject a version, change its metadata. The same request twice is the same as once."""
+    UPDATE_MEMBERS.refuse(request)
 
     def changed(stored: Stored) -> Document:
         return {**_changed(stored.document, request), "LastModifiedBy": by(call)}
