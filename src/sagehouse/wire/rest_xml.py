@@ -24,6 +24,8 @@ from sagehouse.wire.xml_body import DECLARATION, escape, read_xml, write_element
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _PARTIAL = 206  # the model knows only 200; what carries Content-Range is a part. Source: RFC 9110, section 15.3.7
 _FRACTION = ".000"  # S3's timestamps in XML: whole seconds written with milliseconds
+_CASELESS = ("ChecksumAlgorithm", "ChecksumMode")
+"""Enumerations that S3 reads in any case: the AWS CRT, and the C++ SDK upon it, send "enabled"."""
 _ROOTS = {
     "CompleteMultipartUpload": "CompleteMultipartUploadResult",
     "CreateMultipartUpload": "InitiateMultipartUploadResult",
@@ -55,6 +57,9 @@ def parse(operation: Operation, request: HttpRequest) -> Document:
     """Return the request document; a streaming member holds the request's body as it is."""
     document = read_locations(operation, request)
     read_payload(operation, request, document, read_xml)
+    for member in _CASELESS:
+        if member in document:
+            document[member] = document[member].upper()
     return document
 
 
