@@ -103,6 +103,15 @@ class RuntimeContract:
 
         self.check(promise)
 
+    def test_a_workload_may_be_given_more_time_than_the_kernel_waits(self, tmp_path: Path) -> None:
+        """SageMaker's longest job, 28 days, is longer than one epoll waits: it was lost as soon as it had begun."""
+
+        async def promise(runtime: Runtime) -> None:
+            seen = await to_the_end(runtime, a_workload(tmp_path, "sleep", "0.05", max_runtime_s=28 * 86_400.0))
+            assert (seen.reason, dict(seen.exit_codes)) == ("exited", {"algo-1": 0})
+
+        self.check(promise)
+
     def test_the_same_id_started_twice_runs_once(self, tmp_path: Path) -> None:
         async def promise(runtime: Runtime) -> None:
             workload = a_workload(tmp_path, "sh", "-c", "exit 0")

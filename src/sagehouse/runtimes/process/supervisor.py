@@ -31,6 +31,8 @@ PEER_GRACE_S = 10.0
 """How long the other hosts of a workload get after one has failed."""
 RESERVE_BYTES = 64 * 1024
 """Kept free, so that the end can be recorded on a disk that the workload has filled."""
+LONGEST_WAIT_S = 86_400.0
+"""One wait for what comes next. epoll takes 24.8 days of milliseconds; jobs may be given 28 days and more."""
 FULL = (b"No space left on device", b"Disk quota exceeded")
 
 
@@ -121,7 +123,7 @@ class Supervisor:
         deadlines = [at for at in (self.stop_at, self.kill_at) if at is not None]
         if self._watches_memory():
             deadlines.append(now + MEMORY_WATCH_S)
-        timeout = max(0.0, min(deadlines) - now) if deadlines else None
+        timeout = min(max(0.0, min(deadlines) - now), LONGEST_WAIT_S) if deadlines else None
         for descriptor, _ in self.epoll.poll(timeout):
             if descriptor == self.control:
                 self._on_control()
