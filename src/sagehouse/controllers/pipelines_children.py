@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 from sagehouse.controllers.pipelines_live import Inbox, Live
+from sagehouse.domain.jobs.source import S3Uri
 from sagehouse.domain.pipelines import events as ev
 from sagehouse.domain.pipelines import records
 from sagehouse.domain.pipelines.execution import StepRun
@@ -188,11 +189,9 @@ class Children:
     # ----------------------------------------------------------------------------------------------- files and cache
 
     async def _read(self, uri: str) -> Any:
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        if not uri.startswith("s3://") or not key:
-            return Unreadable(problem="it is not an S3 URI")
         try:
-            return json.loads(await self._objects.read(bucket, key))
+            place = S3Uri.parse(uri)
+            return json.loads(await self._objects.read(place.bucket, place.key))
         except (NotFound, Invalid) as error:
             return Unreadable(problem=error.message)
         except ValueError as error:

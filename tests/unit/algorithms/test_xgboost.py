@@ -68,6 +68,12 @@ class TestEveryVersion:
         assert is_pickled == any_job.lab.image.endswith(":0.90-2")
 
 
+def test_silent_of_older_images_is_still_taken(job: XGBoostJob):
+    job.channel("train", a=csv(table(20)))
+
+    assert job.train(num_round="1", silent="0").code == 0
+
+
 @pytest.mark.parametrize("kind", ["text/libsvm", None])
 def test_libsvm_is_the_default_and_its_indices_are_columns_as_they_stand(job: XGBoostJob, kind: str | None):
     job.channel("train", a=libsvm(table(200)))

@@ -83,9 +83,25 @@ def test_an_s3_uri_is_a_bucket_and_a_key():
     assert S3Uri.parse("s3://b") == S3Uri(bucket="b", key="")
     assert str(S3Uri.directory("s3://b/k")) == "s3://b/k/"
     assert str(S3Uri.directory("s3://b")) == "s3://b/"
-    for text in ("b/k", "s3://", "https://b/k", ""):
+    for text in ("b/k", "s3://", "https://b/k", "https://s3.amazonaws.com/", "http://b.s3.amazonaws.com/k", ""):
         with pytest.raises(Invalid, match="s3://bucket/key"):
             S3Uri.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://my.b.s3.amazonaws.com/k/a%20b",
+        "https://my.b.s3-us-east-1.amazonaws.com/k/a%20b",
+        "https://my.b.s3.us-east-1.amazonaws.com/k/a%20b",
+        "https://my.b.s3.dualstack.us-east-1.amazonaws.com/k/a b",
+        "https://s3.us-east-1.amazonaws.com/my.b/k/a%20b",
+        "https://s3-us-east-1.amazonaws.com/my.b/k/a%20b",
+    ],
+)
+def test_s3s_https_address_of_an_object_is_an_s3_uri_too(text: str):
+    """The SDK's batch transform example gives ModelDataUrl so."""
+    assert S3Uri.parse(text) == S3Uri(bucket="my.b", key="k/a b")
 
 
 def test_a_manifest_is_a_prefix_and_names():

@@ -23,6 +23,7 @@ GOOD = {"num_round": "10"}
         {"objective": '"reg:squarederror"'},
         {"_tuning_objective_metric": "validation:rmse", "_kfold": "5", "_num_cv_round": "2"},
         {"save_model_on_termination": "true", "csv_weights": "1", "seed": "-7"},
+        {"silent": "0"},
     ],
 )
 def test_documented_values_are_taken(more: dict[str, str]):
@@ -55,6 +56,7 @@ def test_documented_values_are_taken(more: dict[str, str]):
         ({**GOOD, "booster": "gblinear", "updater": "prune"}, "Linear updater"),
         ({**GOOD, "process_type": "update", "updater": "sync"}, "process_type 'update'"),
         ({**GOOD, "_tuning_objective_metric": "rmse"}, "_tuning_objective_metric"),
+        ({**GOOD, "silent": "2"}, r"Hyperparameter silent: 2 is not in \[0, 1\]"),
     ],
 )
 def test_what_the_container_refuses_is_refused_with_its_name(hyperparameters: dict[str, str], words: str):

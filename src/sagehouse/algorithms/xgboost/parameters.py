@@ -9,6 +9,7 @@ _INTEGERS = frozenset(
     {
         "num_round", "csv_weights", "early_stopping_rounds", "verbosity", "nthread", "max_depth", "refresh_leaf",
         "max_leaves", "max_bin", "one_drop", "num_class", "_kfold", "_num_cv_round", "seed", "num_parallel_tree",
+        "silent",
     }
 )  # fmt: skip
 _NUMBERS = frozenset(

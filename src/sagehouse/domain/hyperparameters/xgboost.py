@@ -1,7 +1,8 @@
 """The hyperparameters of the built-in XGBoost algorithm.
 
 Source: SageMaker developer guide, "XGBoost hyperparameters"; aws/sagemaker-xgboost-container,
-algorithm_mode/hyperparameter_validation.py.
+algorithm_mode/hyperparameter_validation.py. `silent` is older than verbosity and no longer in that table, but images
+up to 1.0-1 take it, and the SDK's own pipeline examples still give it; XGBoost from 1.0 on warns that it is not used.
 """
 
 from collections.abc import Mapping
@@ -138,6 +139,7 @@ HYPERPARAMETERS = Hyperparameters(
         integer("early_stopping_rounds", _POSITIVE_INTEGER),
         choice("booster", ("gbtree", "gblinear", "dart")),
         integer("verbosity", Interval(at_least=0, at_most=3)),
+        integer("silent", _FLAG),
         integer("nthread", _POSITIVE_INTEGER),
         number("eta", _FRACTION, is_tunable=True),
         number("gamma", _NOT_NEGATIVE, is_tunable=True),

@@ -1,11 +1,16 @@
 """Where in S3 inputs come from: URIs, manifests, and the part of them that each host gets."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
+from urllib.parse import unquote
 
 from sagehouse.kit.errors import Invalid
+
+_S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?", re.IGNORECASE)
+"""bucket.s3.amazonaws.com, bucket.s3.eu-west-1.amazonaws.com, bucket.s3-eu-west-1.amazonaws.com; or without bucket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +24,16 @@ class S3Uri:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the bucket and key of s3://bucket/key; Invalid for anything else."""
-        scheme, separator, rest = text.partition("://")
-        bucket, _, key = rest.partition("/")
-        if not separator or scheme.lower() != "s3" or not bucket:
+        """Return the bucket and key of s3://bucket/key or of S3's https address of it; Invalid for anything else.
+
+        Source: API reference, the pattern of S3 URIs: `(https|s3)://([^/]+)/?(.*)`; S3 user guide, "Virtual hosting of
+        buckets".
+        """
+        scheme, _, place = text.partition("://")
+        if scheme.lower() == "https":
+            place = _of_address(place)
+        bucket, _, key = place.partition("/")
+        if scheme.lower() not in {"s3", "https"} or not bucket:
             raise Invalid(f"Invalid S3 URI {text!r}: expected s3://bucket/key.")
         return cls(bucket=bucket, key=key)
 
@@ -31,6 +42,14 @@ class S3Uri:
         """Return the prefix below which names are appended: the key of `text` with a closing "/"."""
         uri = cls.parse(text)
         return cls(bucket=uri.bucket, key=uri.key if not uri.key or uri.key.endswith("/") else f"{uri.key}/")
+
+
+def _of_address(address: str) -> str:
+    """Return "bucket/key" of an https address without its scheme; "" if it is not S3's."""
+    host, _, path = address.partition("/")
+    if not (named := _S3_HOST.fullmatch(host)):
+        return ""
+    return f"{named['bucket']}/{unquote(path)}" if named["bucket"] else unquote(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
