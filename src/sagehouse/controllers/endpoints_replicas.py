@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from sagehouse.controllers.jobs_directory import remove_quietly
 from sagehouse.controllers.model_server import (
     Place,
     Server,
+    Silent,
+    await_end,
     await_ready,
     build,
-    end_of,
     find,
     last_line,
     put_out,
+    tell,
 )
 from sagehouse.controllers.workload_ports import WorkloadPorts
 from sagehouse.domain.hosting.decide import Seen, no_ping
@@ -81,13 +84,18 @@ class Replicas:
             handle = await self._start(group, deployment, replica)
             if not (is_live and replica.handle):  # an adopted one goes on answering while it is looked at
                 self._see(replica, Seen(phase="starting", since=self._ports.clock.now()))
-            ended = await await_ready(self._ports, socket=self.socket(replica), handle=handle)
+            # Of a deployment that is not live yet, the endpoint's own limit decides.
+            limit_s = deployment.variant.startup_s if is_live else math.inf
+            ended = await await_ready(self._ports, socket=self.socket(replica), handle=handle, within_s=limit_s)
             if ended is None:
                 self._see(replica, Seen(phase="ready", since=self._ports.clock.now()))
-                ended = await end_of(self._ports.runtime, handle)
+                ended = await await_end(self._ports, socket=self.socket(replica), handle=handle)
                 reason = f"The container ended: {ended.reason} {dict(ended.exit_codes)}"
             else:
                 reason = await self._reason(deployment, replica, ended)
+        except Silent as silent:
+            reason = f"The container hangs. {silent} It is started again."
+            await tell(reason, self._server(deployment, replica), self._ports)
         except (SagehouseError, OSError) as problem:
             reason = problem.message if isinstance(problem, SagehouseError) else str(problem)
         self._die(replica, reason, lived_s=self._ports.clock.now() - began)

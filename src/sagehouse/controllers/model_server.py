@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,11 @@ _GIB = 1024**3
 _GRACE_S = 30.0
 """Between SIGTERM and SIGKILL of a model server. Source: developer guide, "How containers serve inference requests"."""
 _FIRST_PING_S, _LONGEST_PAUSE_S, _GROWTH = 0.005, 0.25, 1.5
+_PING_EVERY_S, _MISSED_PINGS = 10.0, 3
+"""A server that misses so many pings in a row hangs. AWS pings too and names no numbers but the two seconds it waits.
+
+Source: developer guide, "How containers serve inference requests".
+"""
 _SOCKETS = "/run/sagehouse"
 """Where a server sees the directory its socket is made in."""
 _TAIL_EVENTS = 200
@@ -125,7 +131,7 @@ async def build(server: Server, ports: WorkloadPorts) -> Workload:
     equipment = await equip(ports.environments, image, text=await _requirements(server, ports, place))
     environment = equipment.environment
     if is_new:
-        await _tell(environment.note, server, ports)
+        await tell(environment.note, server, ports)
     size = instance(server.instance_type)
     host = Host(name="algo-1", log=ports.streams.file(server.scope, server.log_group, server.log_stream))
     own = dict(server.container.environment)
@@ -173,11 +179,11 @@ async def _requirements(server: Server, ports: WorkloadPorts, place: Place) -> s
     return beside(place.model, served_script(environment))
 
 
-async def _tell(note: str, server: Server, ports: WorkloadPorts) -> None:
-    """Say in the server's log how its environment differs from what its image names."""
-    if note:
+async def tell(words: str, server: Server, ports: WorkloadPorts) -> None:
+    """Say something of the house's own in the server's log; "" is nothing."""
+    if words:
         ports.streams.file(server.scope, server.log_group, server.log_stream)
-        told = [(int(ports.clock.now() * 1000), note)]
+        told = [(int(ports.clock.now() * 1000), words)]
         await ports.streams.append(server.scope, server.log_group, server.log_stream, told)
 
 
@@ -189,18 +195,56 @@ async def end_of(runtime: Runtime, handle: Handle) -> Observed:
         return Observed(is_running=False, reason="lost", detail=problem.message)
 
 
-async def await_ready(ports: WorkloadPorts, *, socket: Path, handle: Handle) -> Observed | None:
-    """Return None once the server answers its ping with 200; how it ended if that came first. Waits without limit."""
+class Silent(Exception):
+    """A server runs and does not answer its ping; the words say since when."""
+
+
+async def await_ready(
+    ports: WorkloadPorts, *, socket: Path, handle: Handle, within_s: float = math.inf
+) -> Observed | None:
+    """Return None once the server answers its ping with 200; how it ended if that came first.
+
+    Silent if neither comes within a time.
+    """
+    began = ports.clock.now()
     async with asyncio.TaskGroup() as group:
         ended = group.create_task(end_of(ports.runtime, handle), name=f"end-of-{handle.workload_id}")
         pause_s = _FIRST_PING_S
         while not ended.done():
-            if await ports.serving.ping(socket):
+            is_ready = await ports.serving.ping(socket)
+            if is_ready or ports.clock.now() - began >= within_s:
                 ended.cancel()
-                return None
+                break
             await ports.clock.sleep(pause_s)
             pause_s = min(pause_s * _GROWTH, _LONGEST_PAUSE_S)
-    return ended.result()
+    if not ended.cancelled():
+        return ended.result()
+    if is_ready:
+        return None
+    raise Silent(f"It did not answer its ping within {within_s:g} s.")
+
+
+async def await_end(ports: WorkloadPorts, *, socket: Path, handle: Handle) -> Observed:
+    """Return how a server that was ready ended; Silent as soon as it hangs."""
+    ended = asyncio.create_task(end_of(ports.runtime, handle), name=f"end-of-{handle.workload_id}")
+    silent = asyncio.create_task(_missed_pings(ports, socket), name=f"pings-of-{handle.workload_id}")
+    try:
+        await asyncio.wait((ended, silent), return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            return ended.result()
+        raise Silent(f"It did not answer {_MISSED_PINGS} pings in a row, {_PING_EVERY_S:g} s apart.")
+    finally:
+        for task in (ended, silent):
+            task.cancel()
+        await asyncio.gather(ended, silent, return_exceptions=True)
+
+
+async def _missed_pings(ports: WorkloadPorts, socket: Path) -> None:
+    """Return once a server has missed too many pings in a row."""
+    missed = 0
+    while missed < _MISSED_PINGS:
+        await ports.clock.sleep(_PING_EVERY_S)
+        missed = 0 if await ports.serving.ping(socket) else missed + 1
 
 
 async def last_line(ports: WorkloadPorts, server: Server) -> str:

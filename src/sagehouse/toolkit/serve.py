@@ -1,12 +1,13 @@
 """`python -m sagehouse.toolkit.serve`: the command `serve` of a container, a model server in one process.
 
 Connections are threads; calls of the model are serialised, because AWS's containers give every worker process one
-request at a time and scripts are written for that. Pings are answered while a call runs.
+request at a time and scripts are written for that. Pings are answered while a call runs, with 503 once it hangs.
 """
 
 import os
 import sys
 import threading
+import time
 
 from sagehouse.toolkit import handlers
 from sagehouse.toolkit.algorithm import module_of
@@ -14,6 +15,12 @@ from sagehouse.toolkit.defaults import Defaults, ScikitLearn
 from sagehouse.toolkit.errors import ToolkitError
 from sagehouse.toolkit.http_server import Response, Server, listen
 from sagehouse.toolkit.log import say
+
+_CALL_S = 60.0
+"""A call of the model that takes longer hangs, and all others behind it. AWS's containers end their worker then.
+
+Source: sagemaker-containers, _params.MODEL_SERVER_TIMEOUT_ENV, whose default is the limit of an invocation.
+"""
 
 
 def service_of(framework):
@@ -34,17 +41,24 @@ def _defaults_of(framework):
 def answering(service):
     """Return the function that answers requests for `service`."""
     one_at_a_time = threading.Lock()
+    longest_s = float(os.environ.get("SAGEMAKER_MODEL_SERVER_TIMEOUT") or _CALL_S)
+    began = []  # when the call that runs now did
 
     def handle(request):
         if request.path == "/invocations":
             if request.method != "POST":
                 return Response(405, b"POST /invocations")
             with one_at_a_time:
+                began.append(time.monotonic())
                 try:
                     return service.invoke(request)
                 except Exception as error:  # whatever the script raises is the answer to its caller
                     return handlers.failed(error)
+                finally:
+                    began.clear()
         if request.path == "/ping":
+            if any(time.monotonic() - at > longest_s for at in tuple(began)):
+                return Response(503, b"A call of the model has taken longer than %d s." % longest_s)
             return Response(200)
         if request.path == "/execution-parameters":
             try:

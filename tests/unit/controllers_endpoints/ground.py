@@ -119,6 +119,8 @@ class Ground:
     root: Path
     model: Callable[[Workload], Model | None] = lambda workload: lambda asked: answer(200, b"ok")
     fate: Callable[[Workload], Fate] = lambda workload: Fate(after_s=None)
+    pings: Callable[[Workload], bool] = lambda workload: True
+    """Whether a server answers this ping."""
     last_words: str = ""
     parameters: bytes = b""
     """What servers say at /execution-parameters; without it they know no such path."""
@@ -177,6 +179,8 @@ class Ground:
             if workload.id not in self.running_ids:
                 raise Unavailable("gone", code="Unreachable")
             if asked.path == "/ping":
+                if not self.pings(workload):
+                    raise TimeoutError
                 return answer(200 if model else 503)
             if asked.path == "/execution-parameters":
                 return answer(200, self.parameters) if self.parameters else answer(404)

@@ -220,6 +220,64 @@ def test_a_replica_that_keeps_dying_is_started_ever_more_rarely(tmp_path):
     assert took_s > 0.1 + 0.2 + 0.4 + 0.8 + 1.6
 
 
+def test_a_replica_that_hangs_is_started_again_and_its_log_says_so(tmp_path):
+    """Stopped by a signal, it kept its place for ever, and every request to it took a minute to fail."""
+    hanging: set[str] = set()
+
+    async def scene(world: World):
+        await world.up()
+        (first,) = world.running_ids
+        began = world.clock.now()
+        hanging.add(first)
+        await world.see(lambda: len(world.started) == 2)
+        took_s = world.clock.now() - began
+        body = (await world.until_answered()).body
+        await world.see(lambda: first not in world.running_ids)
+        instance = first.removesuffix("-0")
+        return first, took_s, body, await world.log("/aws/sagemaker/Endpoints/Live", f"AllTraffic/{instance}")
+
+    world = World(tmp_path, model=echoes, pings=lambda workload: workload.id not in hanging)
+    first, took_s, body, log = play(world, scene)
+    assert [one.id for one in world.started] == [first, f"{first.removesuffix('-0')}-1"]
+    assert 20.0 < took_s < 60.0
+    assert body == b"churn"
+    assert log == [
+        "The container hangs. It did not answer 3 pings in a row, 10 s apart. It is started again.",
+    ]
+
+
+def test_a_replica_that_misses_a_ping_or_two_goes_on(tmp_path):
+    pinged = []
+
+    def pings(_workload: Workload) -> bool:
+        pinged.append(len(pinged))
+        return len(pinged) % 3 == 1  # the first, which brings it into service, and every third
+
+    async def scene(world: World):
+        await world.up()
+        began = world.clock.now()
+        await world.see(lambda: world.clock.now() - began > 600.0)
+
+    world = World(tmp_path, pings=pings)
+    play(world, scene)
+    assert len(world.started) == 1
+    assert len(pinged) > 50
+
+
+def test_a_replica_started_again_that_never_answers_is_started_once_more(tmp_path):
+    async def scene(world: World):
+        await world.up(ContainerStartupHealthCheckTimeoutInSeconds=60)
+        world.runtime.finish(world.running_ids[0], Fate(exit_code=1))
+        began = world.clock.now()
+        await world.see(lambda: len(world.started) == 3)
+        return world.clock.now() - began, (await world.until_answered()).status
+
+    world = World(tmp_path, pings=lambda workload: not workload.id.endswith("-1"))
+    took_s, status = play(world, scene)
+    assert 60.0 <= took_s < 62.0
+    assert status == 200
+
+
 def test_the_living_replica_answers_while_the_other_is_away(tmp_path):
     async def scene(world: World):
         await world.up(count=2)

@@ -300,3 +300,21 @@ def unused_port() -> Callable[[], int]:
             return free.getsockname()[1]
 
     return pick
+
+
+def test_a_call_that_never_ends_is_told_at_the_ping(house: House):
+    """Every later request waits for it: AWS's containers end their worker after a minute."""
+    house.job.environment["SAGEMAKER_MODEL_SERVER_TIMEOUT"] = "0.05"
+    client = house.serve(
+        "import threading\n"
+        "def model_fn(directory): return threading.Event()\n"
+        "def input_fn(body, content_type): return body\n"
+        "def predict_fn(data, model): return model.wait(None if data == b'hang' else 0)\n"
+        "def output_fn(prediction, accept): return 'done'\n"
+    )
+    before = (client.ask("POST", "/invocations", b"go", Content_Type="x/y")[2], client.ask("GET", "/ping")[0])
+    house.client().request("POST", "/invocations", b"hang", {"Content-Type": "x/y"})
+    while (status := client.ask("GET", "/ping")[0]) == 200:
+        os.sched_yield()
+    house.processes[-1].kill()  # asked to end, it would wait a minute for the call
+    assert (before, status) == ((b"done", 200), 503)
