@@ -1,7 +1,7 @@
 """One change as SQL, inside the writer's transaction."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagehouse.kit.errors import Conflict, NotFound
@@ -9,6 +9,8 @@ from sagehouse.ports.catalog import Change, Delete, DropTags, Insert, Key, PutTa
 from sagehouse.storage.catalog.rows import COLUMNS
 
 Row = tuple[Any, ...]
+Applied = tuple[list[Row], list[Key]]
+"""New rows, and the keys of every resource written."""
 
 _SELECT = f"SELECT {COLUMNS} FROM resources WHERE account = ? AND region = ? AND kind = ? AND name_key = ?"  # noqa: S608 - a constant
 
@@ -22,6 +24,25 @@ def read(connection: sqlite3.Connection, key: Key) -> Row | None:
     """Return the row of a key."""
     row: Row | None = connection.execute(_SELECT, place(key)).fetchone()
     return row
+
+
+def apply_all(connection: sqlite3.Connection, changes: Sequence[tuple[Change, str]]) -> Applied:
+    """Apply changes that happen together, each with its document as text."""
+    rows, keys = [], []
+    for change, text in changes:
+        key, row = apply(connection, change, text)
+        if key is not None:
+            keys.append(key)
+        if row is not None:
+            rows.append(row)
+    return rows, keys
+
+
+def forget_everything(connection: sqlite3.Connection) -> Applied:
+    """Empty the catalog."""
+    for table in ("resources", "tags", "story"):
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own tables
+    return [], []
 
 
 def apply(connection: sqlite3.Connection, change: Change, text: str) -> tuple[Key | None, Row | None]:

@@ -9,18 +9,18 @@ Source: https://www.sqlite.org/pragma.html#pragma_synchronous
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from sagehouse.kit.errors import Invalid, Unavailable
 from sagehouse.kit.page import Page
 from sagehouse.ports.catalog import Change, Insert, Key, Query, Replace, Stored, StoryLine
-from sagehouse.storage.catalog.apply import read
+from sagehouse.storage.catalog.apply import Applied, apply_all, forget_everything, read
 from sagehouse.storage.catalog.rows import COLUMNS, to_list, to_stored, to_text
 from sagehouse.storage.catalog.schema import migrate
 from sagehouse.storage.catalog.select import count_sql, page_sql, to_page
-from sagehouse.storage.catalog.writer import Heard, Writer, unavailable
+from sagehouse.storage.group_writer import GroupWriter, Work, is_full
 
 T = TypeVar("T")
 
@@ -48,8 +48,8 @@ class SqliteCatalog:
         self._near = _connect(path)  # single rows, microseconds: read on the event loop itself
         self._far = _connect(path)  # lists: read on a thread of their own
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="catalog-reader")
-        heard: tuple[Heard, ...] = tuple(on_commit)
-        self._writer = Writer(writing, heard)
+        self._on_commit = tuple(on_commit)
+        self._writer = GroupWriter(writing, name="catalog-writer", told=_told)
 
     def close(self) -> None:
         """Finish the writes that wait and close the files."""
@@ -71,7 +71,8 @@ class SqliteCatalog:
         if not changes:
             return []
         prepared = [(change, _text(change)) for change in changes]
-        return [to_stored(row) for row in await self._writer.write(prepared)]
+        rows, _ = await self._commit(lambda connection: apply_all(connection, prepared))
+        return [to_stored(row) for row in rows]
 
     async def page(self, query: Query) -> Page[Stored]:
         statement, parameters = page_sql(query)
@@ -112,7 +113,24 @@ class SqliteCatalog:
         ]
 
     async def clear(self) -> None:
-        await self._writer.write([])
+        await self._commit(forget_everything)
+
+    async def _commit(self, work: Work[Applied]) -> Applied:
+        """Return what is committed; whoever listens hears of it first, even if the caller does not wait for it."""
+        loop = asyncio.get_running_loop()
+
+        def committed(done: Future[Applied]) -> None:  # on the writing thread
+            keys = [] if done.cancelled() or done.exception() else done.result()[1]
+            if keys and not loop.is_closed():
+                loop.call_soon_threadsafe(self._tell, keys)
+
+        future = self._writer.submit(work)
+        future.add_done_callback(committed)
+        return await asyncio.wrap_future(future)
+
+    def _tell(self, keys: Sequence[Key]) -> None:
+        for hear in self._on_commit:
+            hear(keys)
 
     async def _stored(self, statement: str, parameters: Sequence[Any]) -> list[Stored]:
         return await self._on_reader(lambda: to_list(_rows(self._far, statement, parameters)))
@@ -157,6 +175,23 @@ def _guarded(work: Callable[[], T]) -> T:
     try:
         return work()
     except sqlite3.Error as error:
-        raise unavailable(error) from error
+        raise _unavailable(error) from error
     except (UnicodeEncodeError, OverflowError) as error:
         raise Invalid(f"This cannot be looked up: {error}.") from None
+
+
+def _told(error: Exception) -> Exception:
+    if isinstance(error, sqlite3.Error):
+        return _unavailable(error)
+    if isinstance(error, UnicodeEncodeError | OverflowError):
+        return Invalid(f"This cannot be stored: {error}.")
+    return error
+
+
+def _unavailable(error: sqlite3.Error) -> Unavailable:
+    """Return what to tell the caller when SQLite itself could not."""
+    if is_full(error):
+        return Unavailable(
+            "The disk that holds the catalog is full. Nothing was changed; free some space and try again."
+        )
+    return Unavailable(f"The catalog could not be read or written ({error.sqlite_errorname}: {error}). Try again.")
