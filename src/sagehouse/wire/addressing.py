@@ -17,6 +17,8 @@ _S3_HOST = re.compile(
     r"(?:(?P<bucket>.+)\.)?s3(?:-fips)?(?:\.dualstack)?(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?"
     r"\.(?:amazonaws\.com(?:\.cn)?|localhost|sagehouse\.internal)"
 )
+_LOCAL_BUCKET = re.compile(r"(.+)\.localhost")
+"""How clients that put the bucket before the host reach one at http://localhost: a name of this machine everywhere."""
 _SERVICES: Mapping[str, str] = {
     "api.sagemaker": "sagemaker",
     "featurestore-runtime.sagemaker": "sagemaker-featurestore-runtime",
@@ -50,6 +52,9 @@ def read_host(host: str) -> Place:
     s3 = _S3_HOST.fullmatch(name)
     if s3:
         return Place("s3", s3["region"] or "", s3["bucket"] or "")
+    local = _LOCAL_BUCKET.fullmatch(name)
+    if local:
+        return Place("s3", "", local[1])
     if not _SUFFIX.search(name):
         return _NOWHERE
     stem = _SUFFIX.sub("", name)

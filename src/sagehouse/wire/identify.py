@@ -145,6 +145,8 @@ def _by_path(
         names = _BY_SCOPE.get(scope) or (scope or place.service,)
         if place.service in names:
             names = (place.service,)
+    if names[0] == "s3" and request.method == "POST" and _is_upload(request):
+        raise Unidentified(not_bound("s3", "PostObject"), protocol="rest-xml", service=models.service("s3"))
     for name in names:
         service = _load(models, name, f"{request.method} {request.raw_path}", protocol="rest-json")
         if not service.protocol.startswith("rest"):
@@ -162,6 +164,11 @@ def _by_path(
     raise Unidentified(
         _unknown_operation(f"{request.method} {request.raw_path}"), protocol=service.protocol, service=service
     )
+
+
+def _is_upload(request: HttpRequest) -> bool:
+    """Whether a browser's form uploads a file: POST Object, which no service model has."""
+    return request.headers.get("content-type", "").startswith("multipart/form-data")
 
 
 def _load(models: ServiceModels, name: str, operation: str, *, protocol: str) -> Service:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.services_s3.asking import ACCOUNT, Asking, Chunks, error_of, scene
 
-from sagehouse.kit.errors import Conflict, Denied, Invalid, NotBound, NotFound
+from sagehouse.kit.errors import Conflict, Denied, Invalid, NotBound, NotFound, SagehouseError
 from sagehouse.services.s3.names import owner
 
 
@@ -398,5 +398,29 @@ def test_a_presigned_url_runs_out(query: str, is_over: bool) -> None:
         with pytest.raises(Denied) as caught:
             await ask("GetObject", headers=headers, **HELLO)
         assert caught.value.code == "AccessDenied"
+
+    scene(scenario)
+
+
+def test_a_presigned_url_is_good_for_a_week_at_most() -> None:
+    """As boto3 signs it, `ExpiresIn` of 30 days: AWS refuses the URL, which seemed to work here."""
+
+    async def scenario(ask: Asking) -> None:
+        await hello(ask)
+        await ask("GetObject", headers={"x-sagehouse-query": V4.format(604_800)}, **HELLO)
+        with pytest.raises(Invalid) as caught:
+            await ask("GetObject", headers={"x-sagehouse-query": V4.format(604_801)}, **HELLO)
+        assert caught.value.code == "AuthorizationQueryParametersError"
+
+    scene(scenario)
+
+
+def test_an_expected_owner_that_is_no_account_is_told_so() -> None:
+    async def scenario(ask: Asking) -> None:
+        await hello(ask)
+        for owner, code in (("bad", "InvalidBucketOwnerAWSAccountID"), ("111111111111", "AccessDenied")):
+            with pytest.raises(SagehouseError) as caught:
+                await ask("GetObject", ExpectedBucketOwner=owner, **HELLO)
+            assert caught.value.code == code
 
     scene(scenario)

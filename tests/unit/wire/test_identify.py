@@ -97,7 +97,12 @@ def test_a_request_means_one_operation(request_, expected):
 
 @pytest.mark.parametrize(
     "host",
-    ["my.bucket.s3.eu-west-1.amazonaws.com", "my.bucket.s3-eu-west-1.amazonaws.com", "my.bucket.s3.localhost:5100"],
+    [
+        "my.bucket.s3.eu-west-1.amazonaws.com",
+        "my.bucket.s3-eu-west-1.amazonaws.com",
+        "my.bucket.s3.localhost:5100",
+        "my.bucket.localhost:5100",
+    ],
 )
 def test_the_bucket_may_be_in_the_host_name(host):
     target = identify(MODELS, a_request("GET", "/a%20b", host=host))
@@ -121,6 +126,7 @@ def test_headers_hoisted_into_a_presigned_url_count_as_headers():
     [
         (a_request("POST", x_amz_target="SageMaker.Dance"), ("Invalid", "UnknownOperationException", "json")),
         (a_request("POST", x_amz_target="Nonsense"), ("Invalid", "UnknownOperationException", "json")),
+        (a_request("POST", "/bucket", content_type="multipart/form-data; boundary=b"), ("NotBound", None, "rest-xml")),
         (a_request("POST", x_amz_target="AmazonAthena.ListWorkGroups"), ("NotBound", None, "json")),
         (a_request("POST", scope="cloudtrail", x_amz_target="CloudTrail.DescribeTrails"), ("NotBound", None, "json")),
         (
