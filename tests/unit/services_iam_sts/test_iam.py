@@ -184,6 +184,20 @@ def test_a_condition_is_decided_from_the_context_and_a_missing_key_is_told() -> 
     in_a_house(scenario)
 
 
+@pytest.mark.parametrize("member", ["ResourcePolicy", "CallerArn", "ResourceOwner", "ResourceHandlingOption"])
+def test_a_simulation_refuses_what_it_would_not_look_at(member: str) -> None:
+    async def scenario(ask: Ask) -> None:
+        with pytest.raises(Invalid, match=f"does not implement the member {member}"):
+            await ask(
+                "SimulatePrincipalPolicy",
+                PolicySourceArn="arn:aws:iam::123456789012:role/SageMakerRole",
+                ActionNames=["s3:GetObject"],
+                **{member: "EC2-VPC-InstanceStore"},
+            )
+
+    in_a_house(scenario)
+
+
 def test_lists_are_paged_by_marker_and_max_items() -> None:
     async def scenario(ask: Ask) -> None:
         for name in ("A", "B", "C"):

@@ -73,6 +73,8 @@ def test_the_errors_are_in_the_words_of_aws():
     [
         ("create_log_group", {"logGroupName": "/k", "kmsKeyId": "arn:aws:kms:::key/1"}),
         ("create_log_group", {"logGroupName": "/k", "logGroupClass": "INFREQUENT_ACCESS"}),
+        ("create_log_group", {"logGroupName": "/k", "tags": {"aws:a": "b"}}),
+        ("tag_log_group", {"logGroupName": "/g", "tags": {"aws:a": "b"}}),
         ("put_retention_policy", {"logGroupName": "/g", "retentionInDays": 8}),
         ("describe_log_groups", {"nextToken": "!"}),
         ("describe_log_groups", {"nextToken": "WzFd"}),

@@ -15,7 +15,7 @@ from sagehouse.services.iam.paging import paged
 from sagehouse.services.iam.policies import policy_text
 from sagehouse.services.iam.roles import ensure_role
 
-_UNHONOURED = ("ResourcePolicy", "PolicyExclusionList")
+_UNHONOURED = ("ResourcePolicy", "PolicyExclusionList", "ResourceOwner", "CallerArn", "ResourceHandlingOption")
 
 
 async def simulate_principal_policy(house: House, call: Call, request: Document) -> Document:

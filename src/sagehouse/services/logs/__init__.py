@@ -27,6 +27,7 @@ OPERATIONS: Mapping[str, Operation] = {
 
 NOTES: Sequence[str] = (
     "Events older than the retention are hidden, not deleted from disk.",
+    "The entity of PutLogEvents is not kept.",
     "Filter patterns in square brackets and regular expressions are refused by name.",
 )
 """What differs from AWS, for the page of operations."""

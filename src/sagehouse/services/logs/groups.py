@@ -31,6 +31,7 @@ async def create_log_group(house: House, call: Call, request: Document) -> Docum
     refuse(request, "kmsKeyId", "deletionProtectionEnabled")
     if request.get("logGroupClass", "STANDARD") != "STANDARD":
         refuse(request, "logGroupClass")
+    _check_tag_keys(request.get("tags") or {})
     group = request["logGroupName"]
     await house.streams.create_group(scope_of(call), group, now=call.now)
     if request.get("tags"):
@@ -144,10 +145,17 @@ async def list_tags_log_group(house: House, call: Call, request: Document) -> Do
 
 
 async def _tag(house: House, arn: str, tags: Mapping[str, str]) -> Document:
+    _check_tag_keys(tags)
     if len({**await house.catalog.tags(arn), **tags}) > _MAX_TAGS:
         raise invalid(f"A log group can have at most {_MAX_TAGS} tags.")
     await house.catalog.write(PutTags(arn=arn, tags=tags))
     return {}
+
+
+def _check_tag_keys(tags: Mapping[str, str]) -> None:
+    for key in tags:
+        if key.lower().startswith("aws:"):
+            raise invalid(f"Tag key {key!r} is reserved: keys that begin with aws: are for AWS's own use.")
 
 
 async def _existing_arn(house: House, call: Call, group: str) -> str:
