@@ -418,9 +418,9 @@ def test_a_presigned_url_is_good_for_a_week_at_most() -> None:
 def test_an_expected_owner_that_is_no_account_is_told_so() -> None:
     async def scenario(ask: Asking) -> None:
         await hello(ask)
-        for owner, code in (("bad", "InvalidBucketOwnerAWSAccountID"), ("111111111111", "AccessDenied")):
+        for expected, code in (("bad", "InvalidBucketOwnerAWSAccountID"), ("111111111111", "AccessDenied")):
             with pytest.raises(SagehouseError) as caught:
-                await ask("GetObject", ExpectedBucketOwner=owner, **HELLO)
+                await ask("GetObject", ExpectedBucketOwner=expected, **HELLO)
             assert caught.value.code == code
 
     scene(scenario)
