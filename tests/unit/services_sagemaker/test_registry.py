@@ -178,3 +178,67 @@ def test_many_packages_are_described_at_once() -> None:
     output = world.ask("BatchDescribeModelPackage", ModelPackageArnList=[arn, VERSION + "9"])
     assert list(output["ModelPackageSummaries"]) == [arn]
     assert output["BatchDescribeModelPackageErrorMap"][VERSION + "9"]["ErrorCode"] == "ValidationException"
+
+
+GONE = "s3://sagemaker-us-east-1-123456789012/no/such/model.tar.gz"
+
+
+def specified(**container: Any) -> Document:
+    """A version's specification whose one container differs in these members."""
+    specification = a_version()["InferenceSpecification"]
+    (given,) = specification["Containers"]
+    kept = {member: value for member, value in given.items() if member not in ("ModelDataUrl", "ModelDataSource")}
+    return {**specification, "Containers": [{**kept, **container}]}
+
+
+@pytest.mark.parametrize(
+    ("container", "says"),
+    [
+        ({"ModelDataUrl": GONE}, f"Could not find model data at {GONE}."),
+        ({"ModelDataUrl": "s3://no-such-bucket/model.tar.gz"}, "Could not access model data at s3://no-such-bucket/"),
+        (
+            {"ModelDataSource": {"S3DataSource": {"S3Uri": GONE, "S3DataType": "S3Object", "CompressionType": "Gzip"}}},
+            f"Could not find model data at {GONE}.",
+        ),
+        ({"Image": "123.dkr.ecr.us-east-1.amazonaws.com/own:1"}, "The image .* cannot be run here"),
+    ],
+)
+def test_what_could_never_be_served_is_not_registered_or_changed_to(container: Document, says: str) -> None:
+    """It was, and only the deployment said that the model's archive was not there."""
+    world = World()
+    specification = specified(**container)
+    with pytest.raises(Invalid, match=says):
+        register(world, InferenceSpecification=specification)
+    with pytest.raises(Invalid, match=says):
+        world.ask("CreateModelPackage", **a_model_package("alone", InferenceSpecification=specification))
+    assert register(world) == VERSION + "1"  # the number was not taken
+    with pytest.raises(Invalid, match=says):
+        world.ask("UpdateModelPackage", ModelPackageArn=VERSION + "1", InferenceSpecification=specification)
+    told = world.ask("DescribeModelPackage", ModelPackageName=VERSION + "1")
+    assert told["InferenceSpecification"] == a_version()["InferenceSpecification"]
+
+
+def test_whoever_skips_validation_registers_what_is_not_there_yet() -> None:
+    world = World()
+    register(world, InferenceSpecification=specified(ModelDataUrl=GONE), SkipModelValidation="All")
+    told = world.ask("DescribeModelPackage", ModelPackageName=VERSION + "1")
+    assert told["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] == GONE
+
+
+def test_additional_specifications_need_their_data_too() -> None:
+    world = World()
+    extra = {"Name": "neo", "Containers": [{"Image": "compiled", "ModelDataUrl": GONE}]}
+    with pytest.raises(Invalid, match="Could not find model data"):
+        register(world, AdditionalInferenceSpecifications=[extra])
+    register(world)
+    with pytest.raises(Invalid, match="Could not find model data"):
+        world.ask("UpdateModelPackage", ModelPackageArn=VERSION + "1", AdditionalInferenceSpecificationsToAdd=[extra])
+
+
+def test_the_same_token_is_the_same_package_whatever_became_of_its_data() -> None:
+    world = World()
+    first = register(world, ClientToken="t" * 36)
+    uri = a_version()["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    asyncio.run(world.house.objects.delete(bucket, [key]))
+    assert register(world, ClientToken="t" * 36) == first

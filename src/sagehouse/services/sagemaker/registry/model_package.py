@@ -11,6 +11,7 @@ from sagehouse.resources.kind import Kind
 from sagehouse.resources.listing import list_page
 from sagehouse.resources.verbs import ATTEMPTS, amend, create, delete, load, new, presented
 from sagehouse.services.sagemaker.members import Members
+from sagehouse.services.sagemaker.registry.containers import require_containers
 from sagehouse.services.sagemaker.registry.model_package_group import KIND as GROUP
 from sagehouse.services.sagemaker.registry.model_package_group import by
 
@@ -148,6 +149,7 @@ async def create_model_package(house: House, call: Call, request: Document) -> D
         return {"ModelPackageArn": await _register(house, call, request)}
     same = await _same_token(house, call, request, parent="")
     if same is None:
+        await require_containers(house, call, request)
         same = await create(house, call, KIND, request)
     return {"ModelPackageArn": same.arn}
 
@@ -178,6 +180,8 @@ async def _register(house: House, call: Call, request: Document) -> str:
         same = await _same_token(house, call, request, parent=group.key.name)
         if same is not None:
             return same.arn
+        if attempt == 0:
+            await require_containers(house, call, request)
         version = int(group.document.get("_LastVersion", 0)) + 1
         numbered = {**request, "ModelPackageGroupName": group.key.name, "ModelPackageVersion": version}
         insert = new(call, KIND, numbered, name=f"{group.key.name}/{version}", parent=group.key.name)
@@ -261,6 +265,7 @@ async def list_model_packages(house: House, call: Call, request: Document) -> Do
 async def update_model_package(house: House, call: Call, request: Document) -> Document:
     """Approve or reject a version, change its metadata. The same request twice is the same as once."""
     UPDATE_MEMBERS.refuse(request)
+    await require_containers(house, call, request)
 
     def changed(stored: Stored) -> Document:
         return {**_changed(stored.document, request), "LastModifiedBy": by(call)}
