@@ -1,14 +1,21 @@
 """What a job can see and touch: attacks from inside, each by a real process."""
 
+import ctypes
 import os
 import socket
+import struct
 from dataclasses import replace
+from errno import EAFNOSUPPORT, ENOSYS, EPERM
 from pathlib import Path
 
 import pytest
 from tests.unit.runtimes.jobs import PYTHON, a_job, a_python_job, a_shell_job, output, run, supervise_after
 
 from sagehouse.ports.runtime import Host, Mount
+from sagehouse.runtimes.process import seccomp
+
+LANDLOCK = ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint(1))
+"""The version of its interface that this kernel speaks, -1 if none. Source: landlock_create_ruleset(2)."""
 
 
 def test_a_job_is_root_on_a_machine_of_its_own_name(tmp_path: Path) -> None:
@@ -236,3 +243,107 @@ def test_ownership_can_be_changed_by_root_and_by_tar(tmp_path: Path) -> None:
     """Archives made elsewhere name users that an ordinary user cannot be; unpacking them as root must not fail."""
     script = "cd /tmp && mkdir a && touch a/b && tar --owner=1234 --group=1234 -cf a.tar a && tar -xf a.tar"
     assert run(a_shell_job(tmp_path, script)).exit_codes == {"algo-1": 0}, output(tmp_path)
+
+
+def test_system_calls_that_break_kernels_are_refused(tmp_path: Path) -> None:
+    """keyctl read the keyring of whoever had started the house; io_uring, userfaultfd and AF_VSOCK were open."""
+    column = {"x86_64": 0, "aarch64": 1}[os.uname().machine]
+    numbers = {name: both[column] for name, both in seccomp.REFUSED.items()}
+    script = f"""
+import ctypes, socket
+libc = ctypes.CDLL(None, use_errno=True)
+for name, number in {numbers}.items():
+    if libc.syscall(number, -1, 0, 0, 0, 0) != -1 or ctypes.get_errno() != 1:
+        print(name, ctypes.get_errno())
+for family in range(46):
+    try: socket.socket(family, socket.SOCK_DGRAM).close()
+    except OSError as error: allowed = error.errno not in (97, 22)
+    else: allowed = True
+    if allowed: print(family)
+"""
+    run(a_job(tmp_path, PYTHON, "-I", "-c", script))
+    assert output(tmp_path).split() == [str(family) for family in seccomp.FAMILIES]
+
+
+def test_debuggers_and_processes_that_share_memory_work(tmp_path: Path) -> None:
+    """gdb and py-spy attach, MPI and NCCL read the memory of their peers."""
+    script = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+child = os.fork()
+if child == 0:
+    os.read(os.pipe()[0], 1)
+print(libc.ptrace(16, child, None, None), os.waitpid(child, 0)[0] == child, libc.ptrace(17, child, None, None))
+text = ctypes.create_string_buffer(b"shared"); seen = ctypes.create_string_buffer(6)
+local = (ctypes.c_size_t * 2)(ctypes.addressof(seen), 6); far = (ctypes.c_size_t * 2)(ctypes.addressof(text), 6)
+print(libc.process_vm_readv(os.getpid(), local, 1, far, 1, 0), seen.raw)
+os.kill(child, 9)
+"""
+    run(a_job(tmp_path, PYTHON, "-I", "-c", script))
+    assert output(tmp_path) == "0 True 0\n6 b'shared'\n"
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_says_the_same_on_every_architecture(machine: str) -> None:
+    column = {"x86_64": 0, "aarch64": 1}[machine]
+    own, foreign = (0xC000003E, 0xC00000B7) if column == 0 else (0xC00000B7, 0xC000003E)
+    for both in seccomp.REFUSED.values():
+        assert judge(machine, own, both[column]) == EPERM
+    write, connect, vm_read, ptrace = (1, 64), (42, 203), (310, 270), (101, 117)
+    assert [judge(machine, own, both[column]) for both in (write, connect, vm_read, ptrace)] == [0, 0, 0, 0]
+    sockets = [judge(machine, own, (41, 198)[column], family) for family in (1, 2, 10, 16, 17, 38, 40)]
+    assert sockets == [0, 0, 0, 0, EAFNOSUPPORT, EAFNOSUPPORT, EAFNOSUPPORT]
+    assert judge(machine, foreign, write[column]) == ENOSYS
+    assert seccomp.program("riscv64") == b""
+
+
+def judge(machine: str, architecture: int, number: int, argument: int = 0) -> int:
+    """Run the filter as the kernel does; return the error it answers, 0 if it lets the call through."""
+    data = {0: number, 4: architecture, 16: argument}
+    steps = list(struct.iter_unpack("HBBI", seccomp.program(machine)))
+    at, value = 0, 0
+    while True:
+        code, if_true, if_false, k = steps[at]
+        at += 1
+        if code == 0x20:
+            value = data[k]
+        elif code == 0x06:
+            return 0 if k == 0x7FFF0000 else int(k) & 0xFFFF
+        else:
+            at += if_true if (value == k if code == 0x15 else value >= k) else if_false
+
+
+def test_abstract_sockets_of_the_machine_are_out_of_reach_and_a_jobs_own_are_not(tmp_path: Path) -> None:
+    """A job that shares the network could talk to the user's desktop, and pass open files to another job."""
+    if LANDLOCK < 6:
+        pytest.skip("this kernel cannot scope abstract sockets: Linux 6.12 can")
+    name = f"sagehouse-{os.getpid()}"
+    script = f"""
+import socket
+def reaches(name):
+    with socket.socket(socket.AF_UNIX) as s:
+        try: s.connect("\\0" + name); return True
+        except OSError: return False
+own = socket.socket(socket.AF_UNIX); own.bind("\\0{name}-own"); own.listen()
+print(reaches("{name}"), reaches("{name}-own"))
+"""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"\0{name}")
+        server.listen()
+        run(a_job(tmp_path, PYTHON, "-I", "-c", script))
+    assert output(tmp_path) == "False True\n"
+
+
+def test_a_fork_bomb_meets_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    supervise_after(monkeypatch, "limits.PROCESSES = 20")
+    script = """
+import os, _signal
+for number in range(40):
+    try: child = os.fork()
+    except BlockingIOError: print(number); break
+    if not child: _signal.pause()
+"""
+    run(a_python_job(tmp_path, script, memory_limit_bytes=1 << 30))
+    if not output(tmp_path) and os.geteuid() == 0:
+        pytest.skip("no control group may be made here, and root's processes have no other limit")
+    assert 15 <= int(output(tmp_path)) <= 20

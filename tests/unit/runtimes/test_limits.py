@@ -33,11 +33,12 @@ def test_version_2_beside_the_own_group(tmp_path: Path) -> None:
         "memory.swap.max": "0",
         "memory.oom.group": "1",
         "cpu.max": "150000 100000",
+        "pids.max": "16384",
     }
 
 
 def test_version_1_has_a_group_for_each_controller(tmp_path: Path) -> None:
-    for controller in ("memory/docker", "cpu"):
+    for controller in ("memory/docker", "cpu", "pids"):
         (tmp_path / "cgroup" / controller).mkdir(parents=True)
     group = a_group(tmp_path, "4:memory:/docker\n3:cpu:/\n0::/\n", **LIMITS)
     assert files(tmp_path / "cgroup") == {
@@ -45,9 +46,10 @@ def test_version_1_has_a_group_for_each_controller(tmp_path: Path) -> None:
         "memory/docker/job/memory.memsw.limit_in_bytes": "1000",
         "cpu/job/cpu.cfs_period_us": "100000",
         "cpu/job/cpu.cfs_quota_us": "150000",
+        "pids/job/pids.max": "16384",
     }
     group.join(42)
-    assert [Path(path, "cgroup.procs").read_text() for path in group.paths] == ["42", "42"]
+    assert [Path(path, "cgroup.procs").read_text() for path in group.paths] == ["42", "42", "42"]
 
 
 def test_without_limits_there_is_no_group(tmp_path: Path) -> None:

@@ -132,6 +132,28 @@ def test_a_file_somebody_else_may_still_write_to_is_copied(house: House, tmp_pat
     house.run(scenario)
 
 
+@pytest.mark.parametrize("flags", [os.O_RDWR, os.O_RDONLY])
+def test_a_file_that_is_still_open_is_copied(house: House, tmp_path: Path, flags: int) -> None:
+    """A job passed its open output to another job over a socket, which changed the stored object after its end.
+
+    A reader is as dangerous: what it has open it may open again for writing, in /proc.
+    """
+
+    async def scenario(store: ObjectStore) -> None:
+        out = tmp_path / "out"
+        out.mkdir()
+        (out / "a").write_bytes(b"data")
+        held = os.open(out / "a", flags)
+        try:
+            await store.ingest(out, "b", "o", now=1.0)
+            Path(f"/proc/self/fd/{held}").write_bytes(b"evil")
+            assert await store.read("b", "o/a") == b"data"
+        finally:
+            os.close(held)
+
+    house.run(scenario)
+
+
 def test_a_file_that_is_nearly_all_hole_is_refused(house: House, tmp_path: Path) -> None:
     async def scenario(store: ObjectStore) -> None:
         out = tmp_path / "out"

@@ -12,10 +12,10 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
-from errno import EINVAL, ENOENT, ENOSPC, ENOTDIR, EPERM, EUSERS
+from errno import EINVAL, ENOENT, ENOSPC, ENOSYS, ENOTDIR, EPERM, EUSERS
 
-from sagehouse.runtimes.process import kernel
-from sagehouse.runtimes.process.limits import Group, write
+from sagehouse.runtimes.process import kernel, seccomp
+from sagehouse.runtimes.process.limits import PROCESSES, Group, write
 from sagehouse.runtimes.process.root import Root
 
 TYPE_CHECKING = False
@@ -255,6 +255,22 @@ def _set_up(spec: Spec, host: HostSpec, folder: str, *, hosts_file: str, is_user
         pass  # a kernel without control groups has none to hide
     kernel.keep_capabilities(frozenset(kernel.CAPABILITIES.values()))
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    _give_up_calls()
+
+
+def _give_up_calls() -> None:
+    """Refuse what the rights given up above refuse already, and a few holes they leave, where the kernel can."""
+    try:
+        kernel.keep_abstract_sockets()
+    except OSError:
+        pass  # older than 6.12, or built or started without Landlock
+    calls = seccomp.program()
+    if calls:
+        try:
+            kernel.filter_calls(calls)
+        except OSError as error:
+            if error.errno not in {EINVAL, ENOSYS}:  # built without it
+                raise
 
 
 def _raise_loopback() -> None:
@@ -281,6 +297,11 @@ def _be_command(spec: Spec, host: HostSpec, *, output: int, news: int) -> NoRetu
         files = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _, most = resource.getrlimit(
+            resource.RLIMIT_NPROC
+        )  # an ordinary user's; root's processes are a group's to limit
+        processes = PROCESSES if most == resource.RLIM_INFINITY else min(most, PROCESSES)
+        resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
         write("/proc/self/oom_score_adj", "500")  # when this machine runs out of memory, jobs go before the house
         directory = spec["working_directory"]
         os.makedirs(directory, exist_ok=True)

@@ -1,11 +1,13 @@
 """The Linux system calls that Python lacks, through ctypes. Each raises OSError naming what was refused.
 
-Source: man pages clone(2), mount(2), mount_setattr(2), open_tree(2), pivot_root(2), capabilities(7), prctl(2).
-Numbers of the newer calls are the same on every architecture; pivot_root's is not.
+Source: man pages clone(2), mount(2), mount_setattr(2), open_tree(2), pivot_root(2), capabilities(7), prctl(2),
+seccomp(2), landlock(7).
+Numbers of the newer calls are the same on every architecture; those of pivot_root and seccomp are not.
 """
 
 import ctypes
 import os
+import struct
 
 NEWNS = 0x00020000
 NEWCGROUP = 0x02000000
@@ -34,7 +36,15 @@ AT_FDCWD = -100
 SYS_OPEN_TREE = 428
 SYS_MOVE_MOUNT = 429
 SYS_MOUNT_SETATTR = 442
+SYS_LANDLOCK_CREATE_RULESET = 444
+SYS_LANDLOCK_RESTRICT_SELF = 446
 SYS_PIVOT_ROOT = 155 if os.uname().machine == "x86_64" else 41
+SYS_SECCOMP = 317 if os.uname().machine == "x86_64" else 277
+
+SECCOMP_SET_MODE_FILTER = 1
+SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4
+"""Without it kernels before 5.16 slow the whole process down to guard against speculation."""
+LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET = 1
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -161,6 +171,29 @@ def keep_capabilities(kept: frozenset[int]) -> None:
 
 def prctl_ambient_clear() -> None:
     _check(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "prctl(PR_CAP_AMBIENT)")
+
+
+def filter_calls(program: bytes) -> None:
+    """Put every system call of this process and all it will ever start before a BPF program."""
+    instructions = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
+    flags = ctypes.c_uint(SECCOMP_FILTER_FLAG_SPEC_ALLOW)
+    _syscall("seccomp", SYS_SECCOMP, ctypes.c_uint(SECCOMP_SET_MODE_FILTER), flags, header)
+
+
+def keep_abstract_sockets() -> None:
+    """Let this process and all it will ever start reach no abstract Unix socket but their own. Needs Linux 6.12.
+
+    Such sockets have names in the network namespace, which a job may share with the whole machine.
+    """
+    attributes = (ctypes.c_uint64 * 3)(0, 0, LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET)
+    size = ctypes.c_size_t(ctypes.sizeof(attributes))
+    create = SYS_LANDLOCK_CREATE_RULESET
+    rules = _syscall("landlock_create_ruleset", create, ctypes.byref(attributes), size, ctypes.c_uint(0))
+    try:
+        _syscall("landlock_restrict_self", SYS_LANDLOCK_RESTRICT_SELF, ctypes.c_int(rules), ctypes.c_uint(0))
+    finally:
+        os.close(rules)
 
 
 def effective_capabilities() -> int:

@@ -1,4 +1,4 @@
-"""Memory and CPU limits of one host: a control group where this user may make one, else a watch over its processes."""
+"""Memory, CPU and process limits of one host: a control group where this user may make one, else a watch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ ROOT = "/sys/fs/cgroup"
 OWN = "/proc/self/cgroup"
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 CPU_PERIOD_US = 100_000
+PROCESSES = 16_384
+"""Processes and threads of one host: more than a large machine's data loaders start, fewer than the machine bears."""
 
 
 def read(path: str) -> str:
@@ -32,13 +34,14 @@ def write(path: str, text: str) -> bool:
 class Group:
     """A host's control group: one directory (version 2) or one for each controller (version 1)."""
 
-    def __init__(self, memory: str | None, cpu: str | None) -> None:
+    def __init__(self, memory: str | None, cpu: str | None, processes: str | None = None) -> None:
         self.memory = memory
         self.cpu = cpu
+        self.processes = processes
 
     @property
     def paths(self) -> list[str]:
-        return sorted({path for path in (self.memory, self.cpu) if path})
+        return sorted({path for path in (self.memory, self.cpu, self.processes) if path})
 
     def join(self, pid: int) -> None:
         """Put a process, and so all it will ever start, under the limits."""
@@ -69,6 +72,7 @@ def make_group(
         return Group(
             _make_v1(f"{root}/memory{groups.get('memory', '')}/{name}", _memory_v1(memory_limit_bytes)),
             _make_v1(f"{root}/cpu{groups.get('cpu', '')}/{name}", _cpu_v1(quota_us)),
+            _make_v1(f"{root}/pids{groups.get('pids', '')}/{name}", {"pids.max": str(PROCESSES)}),
         )
     if "" in groups:
         for base in dict.fromkeys((f"{root}{groups['']}".rpartition("/")[0], f"{root}{groups['']}")):
@@ -92,13 +96,13 @@ def _make_v1(path: str, values: dict[str, str]) -> str | None:
 
 
 def _make_v2(path: str, memory_limit_bytes: int | None, quota_us: int | None) -> Group | None:
-    values = {}
+    values = {"?pids.max": str(PROCESSES)}
     if memory_limit_bytes is not None:
         values.update({"memory.max": str(memory_limit_bytes), "?memory.swap.max": "0", "?memory.oom.group": "1"})
     if quota_us is not None:
         values["cpu.max"] = f"{quota_us} {CPU_PERIOD_US}"
     base = path.rpartition("/")[0]
-    for controller in ("memory", "cpu"):
+    for controller in ("memory", "cpu", "pids"):
         if controller not in read(f"{base}/cgroup.subtree_control").split():
             write(f"{base}/cgroup.subtree_control", f"+{controller}")
     if not _make(path, values):

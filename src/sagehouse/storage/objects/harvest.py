@@ -1,9 +1,12 @@
 """A directory of files on its way into the store: what is in it, each file made a blob. Blocking; on pool threads."""
 
+import fcntl
 import os
+import signal
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from errno import EAGAIN
 from pathlib import Path
 
 from sagehouse.kit.errors import Invalid
@@ -27,7 +30,7 @@ class Found:
     name: str
     """Relative, "/" between directories."""
     may_link: bool
-    """False if somebody else may hold the file under another name and write to it later."""
+    """False if somebody else holds the file under another name and may write to it later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +117,30 @@ def take(blobs: Blobs, found: Found) -> Taken:
     """Make the file a blob and compute its digests; the entry stays where it is."""
     blob = blobs.allocate()
     try:
-        blobs.adopt(found.source, blob, may_link=found.may_link)
+        blobs.adopt(found.source, blob, may_link=found.may_link and not is_open(found.source))
         digests = Digests((DEFAULT_ALGORITHM,))
         size = digest_file(blobs.path(blob), digests)
     except BaseException:
         blobs.remove(blob)
         raise
     return Taken(found=found, blob=blob, size=size, digests=digests)
+
+
+def is_open(path: Path) -> bool:
+    """Whether a process has the file open: a job may have handed it to one that outlives it and writes to it later.
+
+    A write lease is granted to the only one who has a file open. Source: fcntl(2), F_SETLEASE.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # who opens it meanwhile sends it; ignored, unlike SIGIO
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == EAGAIN  # other errors: no leases here, so nobody knows
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def release(found: list[Found]) -> None:
