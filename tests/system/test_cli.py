@@ -52,9 +52,11 @@ def start_job(house: RunningHouse, name: str, *command: str) -> None:
     )
 
 
-def admin(house: RunningHouse, path: str, *, method: str = "GET") -> tuple[int, dict[str, Any]]:
+def admin(house: RunningHouse, path: str, *, method: str = "GET", key: str = "") -> tuple[int, dict[str, Any]]:
+    headers = {"X-Sagehouse-Key": key or house.card["key"]}
     try:
-        with _opener.open(urllib.request.Request(f"{house.url}/_sagehouse/{path}", method=method)) as answer:
+        request = urllib.request.Request(f"{house.url}/_sagehouse/{path}", method=method, headers=headers)
+        with _opener.open(request) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -270,12 +272,15 @@ def test_what_the_house_does_not_know_is_a_4xx_at_once(house):
     assert admin(house, "reset")[0] == 405
     for query in ("timeout=x", "since=x", "timeout=nan", "timeout=-1"):
         assert admin(house, f"changes?{query}")[0] == 400
-    request = urllib.request.Request(f"{house.url}/_sagehouse/reset", method="POST")
-    request.add_header("Sec-Fetch-Site", "cross-site")
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        _opener.open(request)
-    with caught.value as error:
-        assert error.code == 403
+
+
+def test_a_house_is_emptied_only_for_who_can_read_its_directory(house):
+    client(house, "sagemaker").create_model_package_group(ModelPackageGroupName="group")
+    status, told = admin(house, "reset", method="POST", key="guessed")
+    assert status == 403
+    assert "house.json" in told["message"]
+    assert admin(house, "health")[1]["resources"] == {"ModelPackageGroup": {"": 1}}
+    assert (house.home / "house.json").stat().st_mode & 0o077 == 0
 
 
 def test_a_full_house_is_emptied_in_a_tenth_of_a_second(house):

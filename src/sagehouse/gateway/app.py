@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from sagehouse.gateway.body import Disconnected, Receive, RequestBody
+from sagehouse.gateway.browsers import refuse_foreign_pages
 from sagehouse.gateway.callers import AnyoneIsWelcome, Callers
 from sagehouse.gateway.dispatcher import Dispatcher
 from sagehouse.gateway.sending import Send, send_response
@@ -27,12 +28,14 @@ from sagehouse.wire.http import HttpRequest, HttpResponse, parse_query
 from sagehouse.wire.identify import Target, Unidentified, identify, is_form
 from sagehouse.wire.protocol import parse, serialize
 
-AdminRoute: TypeAlias = Callable[[str, Mapping[str, Sequence[str]]], Awaitable[tuple[int, Document]]]
-"""(HTTP method, query) -> (status, JSON document)."""
+AdminRoute: TypeAlias = Callable[[str, Mapping[str, Sequence[str]], Mapping[str, str]], Awaitable[tuple[int, Document]]]
+"""(HTTP method, query, headers) -> (status, JSON document)."""
 ADMIN_PREFIX = "/_sagehouse/"
 PRESIGNED_QUERY = "x-sagehouse-query"
-BODY_LIMIT_BYTES = 64 * 1024 * 1024  # of a request that does not stream; InvokeEndpoint's own limit is 25 MB
-FORM_LIMIT_BYTES = 16 * 1024 * 1024
+BODY_LIMIT_BYTES = 64 * 1024 * 1024  # of bytes that do not stream; InvokeEndpoint's own limit is 25 MB
+DOCUMENT_LIMIT_BYTES = 8 * 1024 * 1024
+"""Of JSON, XML and forms. The longest that AWS takes are 10,000 parts or 1,000 keys of S3, some 5 MB; 60 MB of members
+held the house up for 20 s."""
 
 _log = logging.getLogger("sagehouse.gateway")
 _access_log = logging.getLogger("sagehouse.access")
@@ -82,6 +85,7 @@ class Gateway:
         self._callers = callers or AnyoneIsWelcome()
         self._admin = admin
         self._handlers: Sequence[Handler] = (
+            self._refuse_foreign_pages,
             self._answer_admin,
             self._read_form,
             self._identify,
@@ -147,23 +151,29 @@ class Gateway:
         service = exchange.target.service if exchange.target else None
         return serialize_error(service, error, exchange.request_id, is_head=exchange.is_head)
 
+    async def _refuse_foreign_pages(self, exchange: Exchange) -> None:
+        refuse_foreign_pages(exchange.request)
+
     async def _answer_admin(self, exchange: Exchange) -> None:
         path = exchange.request.raw_path
         if not path.startswith(ADMIN_PREFIX):
             return
         route = self._admin.get(path.removeprefix(ADMIN_PREFIX))
-        if exchange.request.headers.get("sec-fetch-site") == "cross-site":
-            status, document = 403, {"message": "A page of another site may not ask the house's own routes."}
-        elif route is None:
+        if route is None:
             status, document = 404, {"message": f"There is no {path}; these are: {', '.join(sorted(self._admin))}."}
         else:
-            status, document = await route(exchange.request.method, parse_query(exchange.request.query))
+            request = exchange.request
+            try:
+                query = parse_query(request.query)
+            except UnicodeDecodeError as error:
+                raise Invalid(f"The query {request.query[:100]!r} is not UTF-8.") from error
+            status, document = await route(request.method, query, request.headers)
         headers = [("content-type", "application/json"), ("x-amzn-requestid", exchange.request_id)]
         exchange.response = HttpResponse(status=status, headers=headers, body=json.dumps(document).encode())
 
     async def _read_form(self, exchange: Exchange) -> None:
         if is_form(exchange.request) and "x-amz-target" not in exchange.request.headers and not _is_s3(exchange):
-            body = await exchange.body.read(limit_bytes=FORM_LIMIT_BYTES)
+            body = await exchange.body.read(limit_bytes=DOCUMENT_LIMIT_BYTES)
             exchange.request = replace(exchange.request, body=body)
 
     async def _identify(self, exchange: Exchange) -> None:
@@ -197,7 +207,8 @@ class Gateway:
         if operation.is_streaming_input:
             exchange.request = replace(exchange.request, body=exchange.body)
         else:
-            body = await exchange.body.read(limit_bytes=BODY_LIMIT_BYTES)
+            limit = BODY_LIMIT_BYTES if operation.is_bytes_input else DOCUMENT_LIMIT_BYTES
+            body = await exchange.body.read(limit_bytes=limit)
             if operation.service.name == "s3" and operation.has_body_checksum:
                 check_digests({**exchange.request.headers, **exchange.body.trailers}, body)
             exchange.request = replace(exchange.request, body=body)

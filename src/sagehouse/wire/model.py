@@ -42,6 +42,12 @@ class Operation:
         return bool(payload and self.input and self.input.members[payload].is_streaming)
 
     @property
+    def is_bytes_input(self) -> bool:
+        """Whether the request's body is the caller's own bytes, not a document."""
+        payload = self.input.payload if self.input else None
+        return bool(payload and self.input and self.input.members[payload].type == "blob")
+
+    @property
     def has_body_checksum(self) -> bool:
         """Whether checksum headers speak of the request's body; elsewhere they speak of the object."""
         return "httpChecksum" in self.traits

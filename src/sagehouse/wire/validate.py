@@ -36,6 +36,8 @@ class Violation:
         return Violation(path, self.value, self.text, self.kind)
 
 
+_MOST = 100
+"""Violations that an error names: enough to mend a request by hand."""
 Check: TypeAlias = Callable[[Any], list[Violation] | None]
 Scalar: TypeAlias = Callable[[Any], list[str] | None]
 
@@ -53,11 +55,11 @@ def _compile_operation(operation: Operation) -> Check | None:
 
 
 def _to_error(operation: Operation, found: list[Violation]) -> Invalid:
-    types = [violation for violation in found if violation.kind == "type"]
+    types = [violation for violation in found if violation.kind == "type"][:_MOST]
     if types:
         text = "; ".join(f"{violation.text} at '{violation.path}'" for violation in types)
         return Invalid(text, code="SerializationException")
-    unknown = [violation.path for violation in found if violation.kind == "unknown"]
+    unknown = [violation.path for violation in found if violation.kind == "unknown"][:_MOST]
     if unknown:
         names = ", ".join(f"'{path}'" for path in unknown)
         return Invalid(
@@ -66,11 +68,11 @@ def _to_error(operation: Operation, found: list[Violation]) -> Invalid:
         )
     lines = [
         f"Value {violation.value} at '{violation.path}' failed to satisfy constraint: {violation.text}"
-        for violation in found
+        for violation in found[:_MOST]
     ]
-    noun = "error" if len(lines) == 1 else "errors"
+    noun = "error" if len(found) == 1 else "errors"
     code = _s3_code(operation, found[0]) if operation.service.name == "s3" else None
-    return Invalid(f"{len(lines)} validation {noun} detected: {'; '.join(lines)}", code=code)
+    return Invalid(f"{len(found)} validation {noun} detected: {'; '.join(lines)}", code=code)
 
 
 def _s3_code(operation: Operation, first: Violation) -> str:

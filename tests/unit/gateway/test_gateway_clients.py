@@ -208,8 +208,24 @@ def test_the_houses_own_routes_answer_json(running):
         pass
     assert caught.value.code == 404
     caught.value.close()
-    foreign = urllib.request.Request(f"{running.url}/_sagehouse/health", headers={"Sec-Fetch-Site": "cross-site"})
-    with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.urlopen(foreign):
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("_sagehouse/health?a=%ff", {}, 400),
+        ("_sagehouse/health", {"Sec-Fetch-Site": "cross-site"}, 403),
+        ("bucket?delete", {"Origin": "https://evil.example.com"}, 403),
+        ("bucket", {"Host": "evil.example.com"}, 403),
+    ],
+)
+def test_what_no_program_sends_is_refused(running, path, headers, status):
+    """A query that is not UTF-8 was a 500."""
+    import urllib.error
+    import urllib.request
+
+    request = urllib.request.Request(f"{running.url}/{path}", headers=headers)
+    with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.urlopen(request):
         pass
-    assert caught.value.code == 403
+    assert caught.value.code == status
     caught.value.close()

@@ -172,6 +172,17 @@ def test_a_request_without_end_is_refused(running, beginning):
         assert answer_to(connection, b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 60_000 + b"\r\n\r\n")
 
 
+def test_a_document_longer_than_any_that_aws_takes_is_refused(running):
+    """A JSON body of 60 MB held the house up for 20 s; bytes for a model are told AWS's own limit."""
+    head = "POST {} HTTP/1.1\r\nHost: a\r\n{}Content-Length: 9000000\r\n\r\n"
+    with dialled(running.port) as connection:
+        described = head.format("/", "X-Amz-Target: SageMaker.DescribeTrainingJob\r\n").encode()
+        assert answer_to(connection, described + b" " * 9_000_000).startswith(b"HTTP/1.1 413 ")
+    with dialled(running.port) as connection:
+        invoked = head.format("/endpoints/e/invocations", "").encode()
+        assert b"x-amzn-errortype: ValidationError" in answer_to(connection, invoked + b"a" * 9_000_000)
+
+
 def test_large_bodies_are_no_endless_requests(running):
     with dialled(running.port) as connection:
         head = b"POST /bucket/k HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n"

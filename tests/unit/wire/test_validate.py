@@ -89,6 +89,14 @@ def test_no_member_is_ignored_in_silence():
     assert text.startswith("Unknown member 'outputDataConfig.Zip', 'TrainingJobNme' in CreateTrainingJob")
 
 
+def test_a_request_that_is_all_wrong_is_answered_in_a_page():
+    assert len(message(CREATE, a_job(**{f"Unknown{number}": 1 for number in range(10_000)}))) < 5_000
+    wrong = [{"Key": "", "Value": "v"}] * 10_000
+    text = message(CREATE, a_job(Tags=wrong))
+    assert text.startswith("10001 validation errors detected: ")
+    assert text.count("failed to satisfy") <= 100
+
+
 @pytest.mark.parametrize(
     ("more", "text"),
     [
