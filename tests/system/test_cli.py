@@ -97,16 +97,21 @@ def test_a_house_comes_up_says_where_it_is_and_goes_down(down_house):
     assert (told.returncode, told.stdout) == (3, f"down (data directory {down_house.home})\n")
 
 
-def test_a_house_in_the_foreground_ends_with_an_interrupt(down_house):
-    command = [sys.executable, "-m", "sagehouse.app.cli", "up", "--port", "0"]
+@pytest.mark.parametrize("start", ["", "trap '' INT; "], ids=["at a terminal", "in the background"])
+def test_a_house_in_the_foreground_ends_with_an_interrupt(down_house, start):
+    """A shell lets what it starts with & ignore interrupts; the one that came right after "is up" was lost."""
+    command = ["sh", "-c", f'{start}exec "$0" -m sagehouse.app.cli up --port 0', sys.executable]
     with subprocess.Popen(
         command, env=dict(down_house.environment), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as running:
-        assert running.stdout is not None
-        said = running.stdout.readline()
-        assert said.startswith(f"The house is up at {down_house.url}.")
-        running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=20) == 0
+        try:
+            assert running.stdout is not None
+            said = running.stdout.readline()
+            running.send_signal(signal.SIGINT)
+            assert running.wait(timeout=20) == 0
+        finally:
+            running.kill()
+    assert said.startswith("The house is up at http://127.0.0.1:")
     assert down_house.cli("status", check=False).returncode == 3
 
 

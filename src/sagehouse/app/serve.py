@@ -68,6 +68,7 @@ def _listen(config: Config) -> socket.socket:
 
 
 async def _run(config: Config, listening: socket.socket) -> None:
+    stopping = _told_to_stop()  # before anybody can know that there is a house to stop
     host, port = listening.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _leave_own_proxy(url)
@@ -91,18 +92,23 @@ async def _run(config: Config, listening: socket.socket) -> None:
         write_card(config, url=url, port=port, key=key)
         _log.warning("event=up url=%s home=%s", url, config.home)
         print(f'The house is up at {url}. Point a shell at it: eval "$(sagehouse env)"   Stop it: Ctrl-C', flush=True)
-        await _until_told_to_stop(household=household.run(), listener=listener.run())
+        await _run_until(stopping, household=household.run(), listener=listener.run())
     finally:
         remove_card(config.home)
         rooms.close()
 
 
-async def _until_told_to_stop(**works: Coroutine[None, None, None]) -> None:
-    """Run the house's two halves until SIGTERM or SIGINT; an exception of either ends both and is raised."""
+def _told_to_stop() -> asyncio.Event:
+    """Return what is set by SIGTERM or SIGINT from now on, even where this process was started to ignore them."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopping.set)
+    return stopping
+
+
+async def _run_until(stopping: asyncio.Event, **works: Coroutine[None, None, None]) -> None:
+    """Run the house's two halves until told to stop; an exception of either ends both and is raised."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(work, name=name) for name, work in works.items()]
         await stopping.wait()
