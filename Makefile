@@ -6,7 +6,7 @@ PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-FIND_LINKS := $(addprefix --find-links ,$(PIP_FIND_LINKS))
+INSTALL := $(BIN)/python scripts/install.py
 
 .PHONY: help quickstart check test unit system bench docs clean format
 
@@ -19,13 +19,13 @@ $(UV): scripts/bootstrap
 
 $(BIN)/.ready: $(UV) pyproject.toml constraints/dev.txt
 	@echo "Installing sagehouse into $(VENV) …"
-	@$(UV) pip install -q --python $(BIN)/python --constraints constraints/dev.txt --build-constraints constraints/dev.txt $(FIND_LINKS) -e . --group dev
+	@$(INSTALL) --python $(BIN)/python --constraints constraints/dev.txt --build-constraints constraints/dev.txt -e . --group dev
 	@touch $@
 
 .envs/%/.ready: constraints/%.txt $(BIN)/.ready
 	@echo "Installing constraints/$*.txt into .envs/$* …"
-	@$(UV) venv -q --clear --python $(BIN)/python .envs/$*
-	@$(UV) pip install -q --compile-bytecode --python .envs/$*/bin/python $(FIND_LINKS) -r constraints/$*.txt
+	@$(BIN)/python -m venv --clear --without-pip .envs/$*
+	@$(INSTALL) --compile-bytecode --python .envs/$*/bin/python -r constraints/$*.txt
 	@touch $@
 
 quickstart: $(BIN)/.ready ## Set everything up, start a house, run examples/quickstart

@@ -8,34 +8,18 @@ import subprocess
 import sys
 import tarfile
 import time
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.contract.environments import HERE, EnvironmentsContract, a_spec
 from tests.fakes.environments import FakeEnvironments
+from tests.fakes.wheels import a_wheel
 
 from sagehouse.kit.errors import Unavailable
 from sagehouse.ports.runtime import Environment, Environments, EnvironmentSpec, Requirements
 from sagehouse.runtimes.environments import MARKER, UvEnvironments
 from sagehouse.runtimes.indexes import pip_settings, uv_environment, uv_options
-
-
-def a_wheel(folder: Path, name: str, version: str, **more: str) -> None:
-    """A package with one module that knows its version and one command that prints it, and files more."""
-    info = f"{name}-{version}.dist-info"
-    files = {
-        f"{name}.py": f"version = {version!r}\ndef main(): print({name!r}, version)\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
-        **more,
-    }
-    record = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        for path, text in {**files, f"{info}/RECORD": record}.items():
-            wheel.writestr(path, text)
 
 
 @pytest.fixture(autouse=True)
@@ -299,10 +283,25 @@ def test_pips_configuration_is_put_to_uv(tmp_path: Path) -> None:
         *("--extra-index-url", "https://b/simple", "--extra-index-url", "https://c/simple"),
         *("--index-strategy", "unsafe-best-match"),
     ]
-    assert uv_environment(settings, environ)["SSL_CERT_FILE"] == "/ca.pem"
+    assert uv_environment(settings, environ, cache=tmp_path)["SSL_CERT_FILE"] == "/ca.pem"
 
 
-def test_without_any_configuration_uv_decides() -> None:
+def test_without_any_configuration_uv_decides(tmp_path: Path) -> None:
     assert pip_settings({"PIP_CONFIG_FILE": os.devnull}) == {}
     assert uv_options({}) == []
-    assert uv_environment({}, {"VIRTUAL_ENV": sys.prefix, "HOME": "/h"}) == {"HOME": "/h"}
+    own = {"HOME": str(tmp_path)}
+    assert uv_environment({}, {"VIRTUAL_ENV": sys.prefix, **own}, cache=Path("/c")) == own
+
+
+def test_without_a_home_that_can_be_written_uv_keeps_its_cache_with_the_environments(tmp_path: Path) -> None:
+    """Building failed with "Failed to initialize cache" where HOME was read-only, missing or another user's."""
+    nowhere = {"HOME": "/proc/none"}
+    assert uv_environment({}, nowhere, cache=Path("/c")) == {**nowhere, "UV_CACHE_DIR": "/c"}
+    for chosen in ({**nowhere, "UV_CACHE_DIR": "/mine"}, {**nowhere, "XDG_CACHE_HOME": str(tmp_path)}):
+        assert uv_environment({}, chosen, cache=Path("/c")) == chosen
+
+
+def test_a_folder_of_wheels_is_where_pip_would_find_it() -> None:
+    assert uv_options({"find-links": ["wheels", "https://a/wheels"]}) == [
+        *("--find-links", str(Path("wheels").absolute()), "--find-links", "https://a/wheels")
+    ]

@@ -34,6 +34,7 @@ from sagehouse.runtimes.interpreters import Interpreter, find_interpreter
 
 MARKER = "sagehouse-environment.json"
 LOCKS = "locks"
+CACHE = "cache"
 PATH_FILE = "sagehouse.pth"
 """Source: Python documentation, site, "path configuration file"."""
 FORMAT = 1
@@ -181,7 +182,8 @@ class UvEnvironments:
     def _install(self, requirements: Requirements, interpreter: Interpreter, path: Path, lock: int) -> str:
         """Make the environment; return the installer's last words if it could not, "" if it could."""
         shutil.rmtree(path, ignore_errors=True)
-        refusal = _uv("venv", "--no-project", "--python", str(interpreter.executable), str(path), lock=lock)
+        venv = ("venv", "--no-project", "--python", str(interpreter.executable), str(path))
+        refusal = _uv(*venv, root=self.root, lock=lock)
         return refusal or self._uv_install(
             "--compile-bytecode",  # a job's own .pyc files would die with its overlay
             *(("--only-binary", ":all:") if self.only_binary else ()),
@@ -193,10 +195,10 @@ class UvEnvironments:
     def _uv_install(self, *arguments: str, path: Path, lock: int) -> str:
         python = str(path / "bin" / "python")
         options = ("--python", python, "--link-mode", "hardlink", *uv_options(pip_settings()))
-        return _uv("pip", "install", *options, *arguments, lock=lock)
+        return _uv("pip", "install", *options, *arguments, root=self.root, lock=lock)
 
 
-def _uv(*arguments: str, lock: int) -> str:
+def _uv(*arguments: str, root: Path, lock: int) -> str:
     """Run uv; return its last words if it fails, "" if it does not.
 
     It holds the lock too: should this process die, nobody builds the same while its uv is still at it.
@@ -207,7 +209,8 @@ def _uv(*arguments: str, lock: int) -> str:
             [uv.find_uv_bin(), "--quiet", "--no-python-downloads", *arguments],
             capture_output=True,
             text=True,
-            env=uv_environment(settings),
+            env=uv_environment(settings, cache=root / CACHE),
+            cwd=root,  # uv reads the settings of whatever project it is run in
             timeout=INSTALL_TIMEOUT_S,
             check=False,
             pass_fds=[lock],

@@ -8,6 +8,7 @@ import configparser
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 LISTS = ("extra-index-url", "find-links", "trusted-host")
@@ -36,7 +37,7 @@ def _files(environ: Mapping[str, str]) -> list[Path]:
     """Return pip's configuration files, the strongest last."""
     if environ.get("PIP_CONFIG_FILE") == os.devnull:
         return []
-    home = Path(environ.get("HOME") or Path.home())
+    home = _home(environ)
     folders = environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep)
     machine = [Path(folder, "pip", "pip.conf") for folder in reversed(folders) if folder] + [Path("/etc/pip.conf")]
     user = [home / ".pip/pip.conf", Path(environ.get("XDG_CONFIG_HOME") or home / ".config", "pip/pip.conf")]
@@ -48,7 +49,7 @@ def uv_options(settings: Mapping[str, list[str]]) -> list[str]:
     """Return the options of `uv pip install` that mean the same."""
     options: list[str] = []
     for folder in settings.get("find-links", []):
-        options += ["--find-links", folder]
+        options += ["--find-links", folder if "://" in folder else str(Path(folder).absolute())]
     if settings.get("no-index", ["0"])[0].lower() in {"1", "true", "yes", "on"}:
         return [*options, "--no-index"]
     for url in settings.get("index-url", [])[:1]:
@@ -62,9 +63,31 @@ def uv_options(settings: Mapping[str, list[str]]) -> list[str]:
     return options
 
 
-def uv_environment(settings: Mapping[str, list[str]], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables uv is run with: the user's own, and pip's certificate bundle unless uv has one."""
+def uv_environment(
+    settings: Mapping[str, list[str]], environ: Mapping[str, str] = os.environ, *, cache: Path
+) -> dict[str, str]:
+    """Return the variables uv is run with: the user's own, and pip's certificate bundle unless uv has one.
+
+    `cache` is where uv keeps what it has downloaded if this user's home directory is missing or cannot be written.
+    """
     variables = {name: value for name, value in environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
     if "cert" in settings:
         variables.setdefault("SSL_CERT_FILE", settings["cert"][0])
+    if not _is_made(Path(environ.get("XDG_CACHE_HOME") or _home(environ) / ".cache", "uv")):
+        variables.setdefault("UV_CACHE_DIR", str(cache))
     return variables
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    """Return this user's home directory; somewhere that is not there if they have none."""
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError:
+        return Path("/nonexistent")
+
+
+def _is_made(directory: Path) -> bool:
+    """Make the directory; whether it is there and can be written."""
+    with suppress(OSError):
+        directory.mkdir(parents=True, exist_ok=True)
+    return os.access(directory, os.W_OK | os.X_OK)

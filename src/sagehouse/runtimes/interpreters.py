@@ -45,7 +45,7 @@ def _candidates(version: str) -> Iterator[str]:
     folders = [folder for folder in os.get_exec_path() if Path(folder).name != "shims"]
     if found := shutil.which(f"python{version}", path=os.pathsep.join(folders)):
         yield os.path.realpath(found)
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    root = Path(os.environ.get("PYENV_ROOT") or Path(os.environ.get("HOME") or "/nonexistent", ".pyenv"))
     installed = root.glob(f"versions/{version}.*/bin/python{version}")
     yield from (str(path) for path in sorted(installed, key=_patch, reverse=True))
     command = [uv.find_uv_bin(), "python", "find", "--offline", "--no-python-downloads", "--no-project", version]

@@ -1,10 +1,13 @@
 """A clone is the whole of the project, and says what its machine lacks."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from tests.fakes.wheels import a_wheel
 
 ROOT = Path(__file__).parents[3]
 
@@ -61,3 +64,14 @@ def test_a_python_without_venv_is_told_the_package_that_has_it(tmp_path: Path):
     """Debian keeps it apart: `python3 -m venv` fails half-way, leaving a directory without pip."""
     said = bootstrap(a_python(tmp_path / "python", minor=12, has_venv=False), tmp_path / "venv")
     assert "apt-get install -y python3.12-venv" in said
+
+
+def test_make_installs_from_where_pips_configuration_says(tmp_path: Path):
+    """Behind an organisation's own index uv alone asks pypi.org, and make waited for an answer in vain."""
+    a_wheel(tmp_path, "anvil", "1.0")
+    (tmp_path / "pip.conf").write_text(f"[global]\nno-index = true\nfind-links = {tmp_path}\n")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
+    environ = {**kept, "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "UV_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, ROOT / "scripts" / "install.py", "--target", tmp_path / "site", "anvil"]
+    subprocess.run(command, env=environ, check=True, timeout=60)
+    assert (tmp_path / "site" / "anvil.py").read_text().startswith("version = '1.0'")
