@@ -155,6 +155,10 @@ def test_what_cannot_be_is_refused_in_a_line(down_house, tmp_path):
         (["frobnicate"], 2, "No such command 'frobnicate'"),
         (["ops", "Nothing"], 1, "No operation with 'Nothing' in its name is bound."),
     ):
+        (["up", "--detach", "--home", "/proc/self"], 1, "Cannot use /proc/self as data directory"),
+        (["doctor", "--home", "/proc/none"], 1, "Choose another with --home or SAGEHOUSE_HOME."),
+        (["quickstart", "--home", "/proc/none"], 1, "Choose another with --home or SAGEHOUSE_HOME."),
+        (["quickstart", "--port", "65536"], 2, "is not in the range"),
         assert text in refused(down_house, *arguments, status=status)
 
 
@@ -276,6 +280,21 @@ def test_what_the_house_does_not_know_is_a_4xx_at_once(house):
     assert admin(house, "nonsense")[0] == 404
     assert admin(house, "reset")[0] == 405
     for query in ("timeout=x", "since=x", "timeout=nan", "timeout=-1"):
+def test_a_quickstart_that_cannot_succeed_says_so_before_it_installs_anything(down_house):
+    """It installed the SDK for a minute, started a house, and a step of the pipeline said what was missing."""
+    refuse = "echo 0 > /proc/sys/user/max_user_namespaces; echo 0 > /proc/sys/user/max_mnt_namespaces"
+    inside = ["unshare", "--user", "--map-root-user", "sh", "-c"]
+    if subprocess.run([*inside, refuse], capture_output=True, check=False).returncode:
+        pytest.skip("no user namespace, in which others could be refused, here")
+    command = [*inside, f'{refuse}; exec "$0" -m sagehouse.app.cli quickstart --port 0', sys.executable]
+    environment = dict(down_house.environment)
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.startswith("Error: Jobs cannot be isolated: ")
+    assert "sudo sysctl -w user.max_user_namespaces=15000" in told.stderr
+    assert not (down_house.home / "sdk").exists()
+
+
         assert admin(house, f"changes?{query}")[0] == 400
 
 

@@ -15,13 +15,20 @@ class Taken(Exception):
     """Another process holds the data directory."""
 
 
-def hold(home: Path) -> IO[str]:
-    """Return the lock on a data directory, held until the file is closed; Taken if another process has it."""
+def make_home(home: Path) -> None:
+    """Make the data directory, for its owner alone, unless it is there; OSError if a house could not write into it."""
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        held = (home / lock.LOCK_FILE).open("a")
+        (home / lock.LOCK_FILE).open("a").close()
     except OSError as error:
-        raise OSError(f"Cannot use {home} as data directory: {error.strerror}") from error
+        reason = f"Cannot use {home} as data directory: {error.strerror}. Choose another with --home or SAGEHOUSE_HOME."
+        raise OSError(reason) from error
+
+
+def hold(home: Path) -> IO[str]:
+    """Return the lock on a data directory, held until the file is closed; Taken if another process has it."""
+    make_home(home)
+    held = (home / lock.LOCK_FILE).open("a")
     if not lock.take(held.fileno()):
         held.close()
         raise Taken(f"Another house holds {home}; sagehouse status shows it.")

@@ -40,18 +40,22 @@ class Config:
         return self.home / "jobs"
 
 
+def environments_directory(home: Path) -> Path:
+    """Return where the job environments of a house are kept."""
+    return Path(os.environ.get("SAGEHOUSE_ENVIRONMENTS") or home / "environments").expanduser().absolute()
+
+
 def config_from(
     *, home: Path | None, host: str, port: int, may_reset: bool, is_strict: bool, region: str | None = None
 ) -> Config:
     """Return the configuration of one start; SAGEHOUSE_HOME and SAGEHOUSE_ENVIRONMENTS fill what is not given."""
     directory = home_directory(home)
-    environments = Path(os.environ.get("SAGEHOUSE_ENVIRONMENTS") or directory / "environments").expanduser().absolute()
     return Config(
         home=directory,
         host=host,
         port=port,
         region=region or DEFAULT_REGION,
-        environments=environments,
+        environments=environments_directory(directory),
         may_reset=may_reset,
         is_strict=is_strict,
     )

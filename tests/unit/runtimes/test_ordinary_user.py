@@ -122,7 +122,7 @@ kernel.keep_capabilities(frozenset())
 from tests.unit.runtimes.jobs import a_shell_job, run
 from sagehouse.runtimes.process.doctor import doctor
 seen = run(a_shell_job(Path(sys.argv[1]), "true"))
-found = [finding.fix for finding in doctor(Path(sys.argv[1])) if not finding.is_fine and finding.is_needed]
+found = [finding.fix for finding in doctor(Path(sys.argv[1])) if not finding.is_fine]
 print(json.dumps([seen.reason, seen.detail, found]))
 """
 

@@ -12,7 +12,7 @@ import click
 
 from sagehouse.activation import HOUSE_FILE, home_directory, lock, running_house
 from sagehouse.app.client import Client, Refused
-from sagehouse.app.commands.options import check_region, home_option, running
+from sagehouse.app.commands.options import check_region, home_option, made, running
 from sagehouse.app.config import DEFAULT_PORT, LOOPBACK, config_from
 
 _START_LIMIT_S = 20.0
@@ -75,11 +75,8 @@ def up(
 
 def _start_detached(home: Path) -> str:
     log = home / "house.log"
-    try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        before = log.stat().st_size if log.exists() else 0
-    except OSError as error:
-        raise click.ClickException(f"Cannot use {home} as data directory: {error.strerror}") from error
+    made(home)
+    before = log.stat().st_size if log.exists() else 0
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
     with log.open("ab") as output:
         process = subprocess.Popen(

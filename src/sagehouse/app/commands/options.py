@@ -6,12 +6,22 @@ from pathlib import Path
 import click
 
 from sagehouse.activation import home_directory, running_house
+from sagehouse.app.card import make_home
 from sagehouse.app.client import Client
+
+
+def _data_directory(_context: click.Context, _option: click.Parameter, home: Path | None) -> Path:
+    try:
+        return home_directory(home)
+    except RuntimeError:  # neither the environment nor the machine's list of users names a home directory
+        raise click.BadParameter("This user has no home directory: name a data directory.") from None
+
 
 home_option = click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="SAGEHOUSE_HOME",
+    callback=_data_directory,
     help="Data directory.  [default: ~/.sagehouse]",
 )
 
@@ -26,6 +36,15 @@ def check_region(_context: click.Context, _option: click.Parameter, region: str 
 region_option = click.option(
     "--region", envvar="SAGEHOUSE_REGION", callback=check_region, help="AWS region.  [default: the house's]"
 )
+
+
+def made(home: Path) -> Path:
+    """Return the data directory, made unless it is there; an error with what to do if it cannot be used."""
+    try:
+        make_home(home)
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
+    return home
 
 
 def running(home: Path | None) -> tuple[Path, dict[str, str]]:

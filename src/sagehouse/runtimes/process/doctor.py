@@ -38,7 +38,7 @@ def doctor(directory: Path, *, linked: Sequence[Path] = ()) -> list[Finding]:
     return [
         _linux(),
         _namespaces(probed.get("namespaces", "the probe said nothing")),
-        _overlay(probed.get("overlay", "not tried")),
+        *([_overlay(probed["overlay"])] if "overlay" in probed else []),  # without namespaces none was tried
         _groups(probed.get("memory", "")),
         *(_links(source, directory) for source in linked),
     ]
