@@ -19,7 +19,7 @@ import boto3
 import click
 import pytest
 from botocore.config import Config
-from tests.system.conftest import ROOT, RunningHouse, a_house
+from tests.system.conftest import ROOT, RunningHouse, a_house, plain_environment
 from tests.system.pointed import pointed_environment
 
 from sagehouse.app.cli import main
@@ -43,9 +43,12 @@ def client(house: RunningHouse, service: str) -> Any:
     )
 
 
-def start_job(house: RunningHouse, name: str, *command: str) -> None:
+def start_job(house: RunningHouse, name: str, *command: str, source: str = "", to: str = "") -> None:
+    """Start a processing job; `source`, an S3 prefix, is its input at the path `to`."""
+    files = {"S3Uri": source, "LocalPath": to, "S3DataType": "S3Prefix", "S3InputMode": "File"}
     client(house, "sagemaker").create_processing_job(
         ProcessingJobName=name,
+        ProcessingInputs=[{"InputName": "in", "S3Input": files}] if source else [],
         ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
         AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": list(command)},
         RoleArn=ROLE,
@@ -156,6 +159,9 @@ def test_what_cannot_be_is_refused_in_a_line(down_house, tmp_path):
         (["ops", "Nothing"], 1, "No operation with 'Nothing' in its name is bound."),
     ):
         (["up", "--detach", "--home", "/proc/self"], 1, "Cannot use /proc/self as data directory"),
+        (["frobnicate"], 2, "No such command 'frobnicate'"),
+        (["ops", "Nothing"], 1, "No operation with 'Nothing' in its name is bound."),
+    ):
         (["doctor", "--home", "/proc/none"], 1, "Choose another with --home or SAGEHOUSE_HOME."),
         (["quickstart", "--home", "/proc/none"], 1, "Choose another with --home or SAGEHOUSE_HOME."),
         (["quickstart", "--port", "65536"], 2, "is not in the range"),

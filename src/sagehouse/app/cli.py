@@ -1,5 +1,8 @@
 """`sagehouse`: every command, joined. Each imports what it needs when it runs, so that `--help` is quick."""
 
+import io
+import sys
+
 import click
 
 from sagehouse import __version__
@@ -13,6 +16,9 @@ def main() -> None:
 
     Start a house with `sagehouse up`, point programs at it with `eval "$(sagehouse env)"` or `sagehouse run`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every terminal can show every log line
 
 
 for _command in (

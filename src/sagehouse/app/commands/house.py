@@ -62,6 +62,9 @@ def up(
         home=home, host=host, port=port, may_reset=allow_reset, is_strict=strict_versions, region=region
     )
     house = running_house(config.home)
+    if sys.getfilesystemencoding() != "utf-8":  # keys and log lines become file names and text in any language
+        arguments = [sys.executable, "-X", "utf8", "-m", "sagehouse.app.cli", *sys.argv[1:]]
+        os.execv(sys.executable, arguments)  # noqa: S606 - ourselves again
     if house is not None:
         click.echo(f"A house is up already: {house['url']} (pid {house['pid']})")
         return
