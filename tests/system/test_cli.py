@@ -155,16 +155,13 @@ def test_what_cannot_be_is_refused_in_a_line(down_house, tmp_path):
         (["up", "--home", str(tmp_path / "file")], 2, "is a file"),
         (["up", "--home", "/proc/none"], 1, "Cannot use /proc/none as data directory"),
         (["up", "--detach", "--home", "/proc/none"], 1, "Cannot use /proc/none as data directory"),
-        (["frobnicate"], 2, "No such command 'frobnicate'"),
-        (["ops", "Nothing"], 1, "No operation with 'Nothing' in its name is bound."),
-    ):
         (["up", "--detach", "--home", "/proc/self"], 1, "Cannot use /proc/self as data directory"),
-        (["frobnicate"], 2, "No such command 'frobnicate'"),
-        (["ops", "Nothing"], 1, "No operation with 'Nothing' in its name is bound."),
-    ):
         (["doctor", "--home", "/proc/none"], 1, "Choose another with --home or SAGEHOUSE_HOME."),
         (["quickstart", "--home", "/proc/none"], 1, "Choose another with --home or SAGEHOUSE_HOME."),
         (["quickstart", "--port", "65536"], 2, "is not in the range"),
+        (["frobnicate"], 2, "No such command 'frobnicate'"),
+        (["ops", "Nothing"], 1, "No operation with 'Nothing' in its name is bound."),
+    ):
         assert text in refused(down_house, *arguments, status=status)
 
 
@@ -176,6 +173,15 @@ def test_without_a_house_every_command_says_how_to_start_one(down_house, command
     assert refused(down_house, *command) == text
 
 
+def test_going_down_says_what_goes_on(own_house):
+    start_job(own_house, "waits", "python3", "-c", "import time; time.sleep(600)")
+    deadline = time.monotonic() + 60
+    while "InProgress" not in own_house.cli("ls", "processing-jobs").stdout:
+        assert time.monotonic() < deadline
+    left = "1 processing job left running until the next sagehouse up, or sagehouse reset"
+    assert own_house.cli("down").stdout == f"down; {left}\n"
+
+
 def test_the_data_directory_is_an_option_or_a_variable(down_house, tmp_path):
     other = tmp_path / "other"
     down_house.cli("up", "--detach", "--port", "0", "--home", str(other))
@@ -184,6 +190,31 @@ def test_the_data_directory_is_an_option_or_a_variable(down_house, tmp_path):
         assert str(other) in down_house.cli("status", "--home", str(other)).stdout
     finally:
         down_house.cli("down", "--home", str(other))
+
+
+def test_nobody_else_can_read_the_data_directory(down_house):
+    down_house.cli("doctor", check=False)
+    assert down_house.home.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_house_keeps_every_name_whatever_the_locale_and_says_it_as_well_as_the_terminal_can(tmp_path):
+    """A key with a snowman could not become a file's name, and a log line with one ended `logs`."""
+    ascii_only = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    house = RunningHouse(tmp_path / "ünder ☃", {**plain_environment(tmp_path / "ünder ☃"), **ascii_only})
+    house.up()
+    try:
+        s3 = client(house, "s3")
+        s3.create_bucket(Bucket="lab")
+        s3.put_object(Bucket="lab", Key="in/☃.csv", Body=b"1")
+        script = "import os, sys; sys.stdout.buffer.write(' '.join(os.listdir('/opt/ml/processing/in')).encode())"
+        start_job(house, "listing", "python3", "-c", script, source="s3://lab/in", to="/opt/ml/processing/in")
+        assert house.cli("logs", "-f", "listing", timeout=60).stdout.split(" ", 1)[1] == "☃.csv\n"
+        old = RunningHouse(house.home, {**house.environment, "PYTHONIOENCODING": "iso-8859-1"})
+        assert old.cli("logs", "listing").stdout.split(" ", 1)[1] == "?.csv\n"
+        assert "Completed" in house.cli("ls", "processing-jobs").stdout
+    finally:
+        house.reset()
+        house.down()
 
 
 # Looking.
@@ -249,6 +280,21 @@ def test_the_doctor_finds_this_machine_fit_and_says_what_it_looked_at(shared_hou
     assert "Jobs are isolated by namespaces" in told
 
 
+def test_a_quickstart_that_cannot_succeed_says_so_before_it_installs_anything(down_house):
+    """It installed the SDK for a minute, started a house, and a step of the pipeline said what was missing."""
+    refuse = "echo 0 > /proc/sys/user/max_user_namespaces; echo 0 > /proc/sys/user/max_mnt_namespaces"
+    inside = ["unshare", "--user", "--map-root-user", "sh", "-c"]
+    if subprocess.run([*inside, refuse], capture_output=True, check=False).returncode:
+        pytest.skip("no user namespace, in which others could be refused, here")
+    command = [*inside, f'{refuse}; exec "$0" -m sagehouse.app.cli quickstart --port 0', sys.executable]
+    environment = dict(down_house.environment)
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.startswith("Error: Jobs cannot be isolated: ")
+    assert "sudo sysctl -w user.max_user_namespaces=15000" in told.stderr
+    assert not (down_house.home / "sdk").exists()
+
+
 # Running programs.
 
 
@@ -286,21 +332,6 @@ def test_what_the_house_does_not_know_is_a_4xx_at_once(house):
     assert admin(house, "nonsense")[0] == 404
     assert admin(house, "reset")[0] == 405
     for query in ("timeout=x", "since=x", "timeout=nan", "timeout=-1"):
-def test_a_quickstart_that_cannot_succeed_says_so_before_it_installs_anything(down_house):
-    """It installed the SDK for a minute, started a house, and a step of the pipeline said what was missing."""
-    refuse = "echo 0 > /proc/sys/user/max_user_namespaces; echo 0 > /proc/sys/user/max_mnt_namespaces"
-    inside = ["unshare", "--user", "--map-root-user", "sh", "-c"]
-    if subprocess.run([*inside, refuse], capture_output=True, check=False).returncode:
-        pytest.skip("no user namespace, in which others could be refused, here")
-    command = [*inside, f'{refuse}; exec "$0" -m sagehouse.app.cli quickstart --port 0', sys.executable]
-    environment = dict(down_house.environment)
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr.startswith("Error: Jobs cannot be isolated: ")
-    assert "sudo sysctl -w user.max_user_namespaces=15000" in told.stderr
-    assert not (down_house.home / "sdk").exists()
-
-
         assert admin(house, f"changes?{query}")[0] == 400
 
 

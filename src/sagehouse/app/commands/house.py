@@ -17,7 +17,15 @@ from sagehouse.app.config import DEFAULT_PORT, LOOPBACK, config_from
 
 _START_LIMIT_S = 20.0
 _STOP_LIMIT_S = 15.0
+_ASK_LIMIT_S = 2.0
 _LOG_TAIL = 2000
+_WORKLOADS = {
+    "ProcessingJob": "processing job",
+    "TrainingJob": "training job",
+    "TransformJob": "transform job",
+    "Endpoint": "endpoint",
+}
+_ENDED = frozenset({"Completed", "Stopped", "Failed"})
 _LEAST_ROOM_BYTES = 1024 * 1024
 """A house that did not start with less than this did so for want of it, and could not say so in its log."""
 
@@ -54,6 +62,9 @@ def up(
     strict_versions: bool,
 ) -> None:
     """Start the house and stay in the foreground."""
+    if sys.getfilesystemencoding() != "utf-8":  # keys and log lines become file names and text in any language
+        arguments = [sys.executable, "-X", "utf8", "-m", "sagehouse.app.cli", *sys.argv[1:]]
+        os.execv(sys.executable, arguments)  # noqa: S606 - ourselves again
     if host not in LOOPBACK:
         raise click.ClickException(
             f"Refusing to listen on {host}: requests are not authenticated yet, so only loopback addresses are safe."
@@ -62,9 +73,6 @@ def up(
         home=home, host=host, port=port, may_reset=allow_reset, is_strict=strict_versions, region=region
     )
     house = running_house(config.home)
-    if sys.getfilesystemencoding() != "utf-8":  # keys and log lines become file names and text in any language
-        arguments = [sys.executable, "-X", "utf8", "-m", "sagehouse.app.cli", *sys.argv[1:]]
-        os.execv(sys.executable, arguments)  # noqa: S606 - ourselves again
     if house is not None:
         click.echo(f"A house is up already: {house['url']} (pid {house['pid']})")
         return
