@@ -4,6 +4,7 @@ An ordinary program of the SDK. It runs on AWS as it is. The data are the wine m
 """
 
 import json
+import shutil
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -85,16 +86,18 @@ def main() -> None:
     job = TrainingJob.get(training_job_name=trainer._latest_training_job.training_job_name)
     print(f"trained: {job.training_job_status} {job.model_artifacts.s3_model_artifacts}")
 
-    builder = ModelBuilder(
-        image_uri=image,
-        s3_model_data_url=job.model_artifacts.s3_model_artifacts,
-        source_code=SourceCode(source_dir=str(HERE / "source"), entry_script="inference.py"),
-        instance_type="ml.m5.large",
-        role_arn=role,
-        sagemaker_session=session,
-    )
     name = f"{PREFIX}-{int(time.time())}"
-    model = builder.build(model_name=name)
+    with TemporaryDirectory() as directory:
+        source = shutil.copytree(HERE / "source", Path(directory) / "source")  # ModelBuilder refuses one below /root
+        builder = ModelBuilder(
+            image_uri=image,
+            s3_model_data_url=job.model_artifacts.s3_model_artifacts,
+            source_code=SourceCode(source_dir=str(source), entry_script="inference.py"),
+            instance_type="ml.m5.large",
+            role_arn=role,
+            sagemaker_session=session,
+        )
+        model = builder.build(model_name=name)
     endpoint = builder.deploy(endpoint_name=name, initial_instance_count=1)
 
     with TemporaryDirectory() as directory:

@@ -395,7 +395,7 @@ def an_xgboost_script_trains_on_its_image():
 @promise
 def a_plain_estimator_takes_an_entry_point_and_an_image():
     estimator = Estimator(
-        image_uri=sagemaker.image_uris.retrieve("sklearn", "us-east-1", version="1.0-1", instance_type="ml.m5.large"),
+        image_uri=sagemaker.image_uris.retrieve("sklearn", "us-east-1", version="1.2-1", instance_type="ml.m5.large"),
         entry_point=script(HERE, "plain.py", "import sklearn, sys; print('plain', sklearn.__version__, sys.argv[1:])"),
         hyperparameters={"depth": 3},
         role=role,
@@ -407,7 +407,7 @@ def a_plain_estimator_takes_an_entry_point_and_an_image():
     estimator.set_hyperparameters(extra="yes")
     estimator.fit()
     log = printed()
-    assert "plain 1.0" in log, log
+    assert "plain 1.2" in log, log
     assert "'--depth', '3', '--extra', 'yes'" in log, log
 
 
