@@ -117,13 +117,29 @@ def _start_detached(home: Path) -> str:
 def down(home: Path | None) -> None:
     """Stop the house. Jobs and endpoints it started go on and are adopted at the next start."""
     directory, house = running(home)
+    running_on = _still_running(house)
     os.kill(int(house["pid"]), signal.SIGTERM)
     deadline = time.monotonic() + _STOP_LIMIT_S
     while lock.is_held(directory / lock.LOCK_FILE):
         if time.monotonic() > deadline:
             raise click.ClickException(f"pid {house['pid']} is still stopping after {_STOP_LIMIT_S:.0f} s.")
         time.sleep(0.02)
-    click.echo("down")
+    click.echo(f"down; {running_on}" if running_on else "down")
+
+
+def _still_running(house: dict[str, str]) -> str:
+    """Say what the house leaves running, "" if nothing or if it does not answer."""
+    try:
+        client = Client(house["url"], region=house["region"], account=house["account"])
+        resources = client.admin("health", timeout_s=_ASK_LIMIT_S)["resources"]
+    except click.ClickException:
+        return ""
+    counts = {
+        words: sum(count for status, count in resources.get(kind, {}).items() if status not in _ENDED)
+        for kind, words in _WORKLOADS.items()
+    }
+    left = ", ".join(f"{count} {words}{'s' if count > 1 else ''}" for words, count in counts.items() if count)
+    return f"{left} left running until the next sagehouse up, or sagehouse reset" if left else ""
 
 
 @click.command()
@@ -147,7 +163,7 @@ def status(home: Path | None) -> None:
 @home_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(home: Path | None, yes: bool) -> None:
-    """Empty the house: stop what runs and delete every bucket, job, model and log."""
+    """Empty the house. Stops what runs and deletes every bucket, job, model and log."""
     directory = home_directory(home)
     if not yes:
         click.confirm(f"Delete everything in {directory}?", abort=True)

@@ -31,7 +31,7 @@ _LOG_GROUPS = {
 @region_option
 @click.argument("kind", required=False)
 def ls(home: Path | None, region: str | None, kind: str | None) -> None:
-    """List resources, newest first: every kind, or one (sagehouse ls training-jobs)."""
+    """List resources, newest first. KIND narrows: sagehouse ls training-jobs."""
     client = client_of(home, region)
     rows = [
         (
@@ -62,7 +62,7 @@ def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 @region_option
 @click.argument("name")
 def describe(home: Path | None, region: str | None, name: str) -> None:
-    """Print the whole document of a resource, by its name or ARN and whatever its kind, as JSON."""
+    """Print the whole document of a resource as JSON. Its name or ARN is enough, whatever its kind."""
     client = client_of(home, region)
     found = {listed.kind: listed.describe(client, name) for listed in KINDS}
     documents = [{"Kind": kind, **document} for kind, document in found.items() if document is not None]
@@ -140,7 +140,7 @@ def _print_new(client: Client, group: str, stream: str, positions: dict[str, str
 @click.command()
 @click.argument("kind", required=False)
 def ops(kind: str | None) -> None:
-    """Print every operation that is bound and the function that does it; KIND narrows (sagehouse ops TrainingJob)."""
+    """Print every operation that is bound. And the function that does it; KIND narrows: sagehouse ops TrainingJob."""
     from sagehouse.app.bound import SERVICES
 
     lines = [

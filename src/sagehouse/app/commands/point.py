@@ -16,7 +16,7 @@ from sagehouse.app.commands.options import home_option, region_option, running
 @home_option
 @region_option
 def env(home: Path | None, region: str | None) -> None:
-    """Print shell commands that point any program at the house: eval "$(sagehouse env)"."""
+    """Print what points a shell at the house. Use it like this: eval "$(sagehouse env)"."""
     directory, house = running(home)
     pointed = variables(house["url"], home=directory, region=region or house["region"], outer=os.environ)
     for name, value in pointed.items():
@@ -30,7 +30,7 @@ def env(home: Path | None, region: str | None) -> None:
 @click.option("--no-fast-polling", is_flag=True, help="Leave the SDK's waits of 5 to 30 s as they are.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(home: Path | None, region: str | None, no_fast_polling: bool, command: tuple[str, ...]) -> None:
-    """Run COMMAND pointed at the house: sagehouse run -- python train.py."""
+    """Run COMMAND pointed at the house. For example: sagehouse run -- python train.py."""
     directory, house = running(home)
     environment = {name: value for name, value in os.environ.items() if name not in REMOVED}
     environment |= variables(house["url"], home=directory, region=region or house["region"], outer=os.environ)
