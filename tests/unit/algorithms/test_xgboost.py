@@ -32,6 +32,8 @@ class TestEveryVersion:
             ("0:0.9 1:0.9 2:0.1 3:0.2", "text/libsvm"),
             ("0.9,0.9", "text/csv"),
             ("", "text/csv"),
+            ("1,0.9,0.9,0.1,0.2", "text/csv"),
+            ("0.9,0.9,0.1", "text/csv"),
         )
 
         assert ran.code == 0, ran.output
@@ -41,11 +43,13 @@ class TestEveryVersion:
         }
         assert "Train matrix has 400 rows and 4 columns" in ran.output
         assert [path.name for path in (any_job.base / "model").iterdir()] == ["xgboost-model"]
-        assert [status for status, _, _ in answers] == [200, 200, 400, 204]
+        assert [status for status, _, _ in answers] == [200, 200, 400, 204, 400, 200]
         yes, no = map(float, answers[0][2].split(b","))
         assert yes > 0.8 > 0.2 > no
         assert float(answers[1][2]) == pytest.approx(yes)
         assert b"Feature size of csv inference data 2 is not consistent" in answers[2][2]
+        assert b"Feature size of csv inference data 5 is not consistent" in answers[4][2]
+        assert float(answers[5][2]) == pytest.approx(yes, abs=0.2)
 
     def test_goes_on_from_a_checkpoint(self, any_job: XGBoostJob):
         job = any_job

@@ -83,7 +83,11 @@ class AlgorithmService:
         raise UserError("Content-type %s is not supported." % request.headers.get("content-type"))
 
     def _fitted(self, kind_and_features):
-        """Return the features in the model's width. One column too many is passed over, as in AWS's container."""
+        """Return the features in the model's width, as AWS's container does.
+
+        The last column may be absent from CSV and RecordIO; one too many, most often the label, is an error. libsvm,
+        whose indices may begin with 1, may have one more, which is passed over.
+        """
         kind, features = kind_and_features
         have, want = features.shape[1], self._width
         if want is None or have == want:
@@ -94,16 +98,13 @@ class AlgorithmService:
                     "Feature size of libsvm inference data %d is larger than feature size of trained model %d."
                     % (have, want)
                 )
-            if have < want:
-                features = features.tocsr()
-                features.resize((features.shape[0], want))
-                return features
-        elif have != want + 1:
+            return features[:, :want] if have > want else _widened(features, want)
+        if have != want - 1:
             raise ValueError(
                 "Feature size of %s inference data %d is not consistent with feature size of trained model %d."
                 % (kind, have, want)
             )
-        return features[:, :want]
+        return _widened(features, want)
 
     def _predict(self, features):
         matrix = xgboost.DMatrix(features, missing=np.nan, nthread=1)
@@ -129,6 +130,15 @@ class AlgorithmService:
         texts = [str(one) for one in predictions]
         text = "\n".join(texts) + "\n" if self._is_batch else ",".join(texts)
         return Response(200, text.encode("utf-8"), _CSV)
+
+
+def _widened(features, width):
+    """Return the features with columns that are missing in every row."""
+    if isinstance(features, np.ndarray):
+        return np.pad(features, ((0, 0), (0, width - features.shape[1])), constant_values=np.nan)
+    widened = features.tocsr()
+    widened.resize((features.shape[0], width))
+    return widened
 
 
 def _accept(header):
