@@ -101,7 +101,7 @@ def test_uncompressed_model_data_is_looked_for_below_its_prefix() -> None:
 @pytest.mark.parametrize("versioned", [True, False])
 def test_a_model_of_a_package_names_the_packages_image_and_data(versioned: bool) -> None:
     world = World()
-    request = a_version() if versioned else a_model_package("package")
+    request = a_version(ModelApprovalStatus="Approved") if versioned else a_model_package("package")
     request["InferenceSpecification"]["Containers"][0]["Environment"] = {"A": "package", "B": "package"}
     arn = world.ask("CreateModelPackage", **request)["ModelPackageArn"]
     world.ask("CreateModel", ModelName="m", Containers=[{"ModelPackageName": arn, "Environment": {"B": "model"}}])
@@ -116,6 +116,18 @@ def test_a_model_of_a_package_names_the_packages_image_and_data(versioned: bool)
         },
         "Environment": {"A": "package", "B": "model"},
     }
+
+
+@pytest.mark.parametrize("status", ["PendingManualApproval", "Rejected"])
+def test_only_an_approved_version_becomes_a_model(status: str) -> None:
+    """Both became one, and were served."""
+    world = World()
+    arn = world.ask("CreateModelPackage", **a_version(ModelApprovalStatus=status))["ModelPackageArn"]
+    model = a_model("m", PrimaryContainer={"ModelPackageName": arn})
+    with pytest.raises(Invalid, match=f"{arn} is {status}, not Approved"):
+        world.ask("CreateModel", **model)
+    world.ask("UpdateModelPackage", ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    world.ask("CreateModel", **model)
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ KIND = Kind(
 
 
 async def create_model(house: House, call: Call, request: Document) -> Document:
-    """Store a model whose image is known and whose data exists."""
+    """Store a model whose image is known and whose data exists; a package's version must be approved."""
     _check(request)
     if "ExecutionRoleArn" in request:
         await require_role(house, call, request["ExecutionRoleArn"])

@@ -329,8 +329,19 @@ async def delete_model_package(house: House, call: Call, request: Document) -> D
 
 
 async def package_containers(house: House, call: Call, name: str) -> list[Document]:
-    """Return the containers of a package's inference specification; `name` is a name, an ARN, or "group/3"."""
+    """Return the containers of a package's inference specification; `name` is a name, an ARN, or "group/3".
+
+    Invalid if it is a version that is not approved.
+    Source: service model, CreateModelPackageInput, ModelApprovalStatus: "For versioned models, the value of this
+    parameter must be set to Approved to deploy the model."
+    """
     stored = await load(house, call, KIND, name)
+    status = stored.document.get("ModelApprovalStatus")
+    if stored.document["_Type"] == "Versioned" and status != "Approved":
+        raise Invalid(
+            f"Model package {stored.arn} is {status}, not Approved, and cannot be deployed. "
+            "Set its ModelApprovalStatus to Approved with UpdateModelPackage first."
+        )
     found = stored.document.get("InferenceSpecification")
     if found is None:
         raise Invalid(f"Model package {stored.arn} has no InferenceSpecification to create a model from.")
