@@ -23,9 +23,19 @@ _READ_BYTES = 4 * MAX_CHARACTERS
 
 
 async def outcome_of(
-    observed: Observed, *, spec: Spec, directory: JobDirectory, streams: Streams, scope: Scope, created_at: float
+    observed: Observed,
+    *,
+    spec: Spec,
+    directory: JobDirectory,
+    streams: Streams,
+    scope: Scope,
+    created_at: float,
+    notes: frozenset[str] = frozenset(),
 ) -> Outcome:
-    """Return everything later decisions need to know of a workload that no longer runs."""
+    """Return everything later decisions need to know of a workload that no longer runs.
+
+    `notes` are lines of its log that are not its own: they are none of its last words.
+    """
     hosts = spec.cluster.hosts
     failed = next((host for host, code in observed.exit_codes.items() if code), hosts[0])
     is_failure = observed.reason not in ("stopped", "timed_out") and (
@@ -34,6 +44,7 @@ async def outcome_of(
     stream = log_stream(spec.name, failed, created_at)
     failure = _text(directory, failed, FAILURE).decode(errors="replace")[:MAX_CHARACTERS]
     log = await _end_of_log(streams, scope, spec.log_group, stream) if is_failure else []
+    log = [line for line in log if line not in notes]
     said = last_traceback(log) if failure else last_words(log)
     messages = [_text(directory, host, MESSAGE) for host in hosts] if spec.kind == "ProcessingJob" else []
     return Outcome(

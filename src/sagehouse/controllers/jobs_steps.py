@@ -91,6 +91,7 @@ class Steps:
             streams=self._ports.streams,
             scope=self._scope,
             created_at=self._created_at,
+            notes=self._image.environment.notes,
         )
         await self._collector.make_room(end_of(outcome))
         return outcome

@@ -255,7 +255,8 @@ async def last_line(ports: WorkloadPorts, server: Server) -> str:
         )
     except NotFound:
         return ""
-    return last_words(event.message for event in page.events)
+    notes = ports.resolve(server.container.image).environment.notes
+    return last_words(event.message for event in page.events if event.message not in notes)
 
 
 async def find(ports: WorkloadPorts, server: Server) -> Handle | None:

@@ -31,6 +31,11 @@ class EnvironmentSpec:
     alternatives: Sequence[Requirements]
     """Tried in order. The exact ones come first, later ones are the nearest."""
 
+    @property
+    def notes(self) -> frozenset[str]:
+        """What a log may say of the environment before anything runs in it."""
+        return frozenset(one.note for one in self.alternatives if one.note)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricDefinition:

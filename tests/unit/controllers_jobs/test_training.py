@@ -426,6 +426,27 @@ def test_a_nearest_environment_is_told_in_the_log_and_in_the_status(tmp_path):
     asyncio.run(scenario())
 
 
+def test_what_the_house_says_of_an_environment_is_none_of_the_scripts_last_words(tmp_path):
+    """A usage error of argparse was told as "scikit-learn 0.22.2 instead of 0.20.0, ... usage: preprocessing.py"."""
+    from tests.unit.controllers_jobs.world import AnAlternative, AnImage, ARequirement
+
+    def script(host):
+        with host.log.open("a") as log:
+            log.write("1700000000001 train.py: error: argument --n: invalid int value\n")
+
+    async def scenario():
+        nearest = AnAlternative(packages=("scikit-learn==1.9.0",), note="scikit-learn 1.9.0 instead of 1.2.1")
+        image = AnImage(environment=ARequirement(alternatives=(AnAlternative(), nearest)))
+        world = a_world(tmp_path, script=script, fate=Fate(exit_code=2), image=image)
+        world.environments.missing = frozenset({"scikit-learn==1.2.1"})
+        await world.put("data/train/a.csv")
+        document = await world.run(a_training_job())
+        said = "AlgorithmError: train.py: error: argument --n: invalid int value, exit code: 2"
+        assert document["FailureReason"].startswith(said)
+
+    asyncio.run(scenario())
+
+
 def test_an_environment_that_cannot_be_built_is_the_reason(tmp_path):
     async def scenario():
         world = a_world(tmp_path)

@@ -90,6 +90,10 @@ class ARequirement:
     name: str = "sagemaker-scikit-learn 1.2-1"
     alternatives: Sequence[AnAlternative] = (AnAlternative(),)
 
+    @property
+    def notes(self) -> frozenset[str]:
+        return frozenset(one.note for one in self.alternatives if one.note)
+
 
 @dataclass(frozen=True)
 class AnImage:
