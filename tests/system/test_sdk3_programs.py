@@ -14,7 +14,7 @@ import pytest
 from tests.system.conftest import ROOT, SDK3, RunningHouse
 
 PROGRAMS = ROOT / "tests" / "system" / "programs"
-NAMES = ("pipeline", "hosting", "training", "session", "processing")
+NAMES = ("pipeline", "hosting", "training", "functions", "session", "processing")
 """The longest first."""
 AT_ONCE = 2
 TRANSITIONS = ["Starting", "Downloading", "Training", "Uploading", "Completed"]
@@ -70,6 +70,11 @@ def hosting(told: dict[str, Future[Facts]]) -> Facts:
 @pytest.fixture(scope="module")
 def pipeline(told: dict[str, Future[Facts]]) -> Facts:
     return told["pipeline"].result()
+
+
+@pytest.fixture(scope="module")
+def functions(told: dict[str, Future[Facts]]) -> Facts:
+    return told["functions"].result()
 
 
 @pytest.fixture(scope="module")
@@ -343,6 +348,12 @@ def test_a_pipeline_transforms_and_a_failing_step_says_why(pipeline: Facts) -> N
     assert check[0] == "Failed"
     assert "AlgorithmError: ValueError: no such column, exit code: 1" in check[1]
     assert pipeline["transform answers"] == [True, True]
+
+
+def test_functions_run_as_jobs_and_their_values_and_errors_come_back(functions: Facts) -> None:
+    assert functions["raised"] == "division by zero"
+    assert functions["steps"] == [["add", "Succeeded"], ["double", "Succeeded"]]
+    assert functions["result"] == 42
 
 
 def test_the_session_moves_files(session: Facts) -> None:

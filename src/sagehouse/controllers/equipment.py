@@ -2,7 +2,7 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -21,23 +21,28 @@ _REMEMBERED = 1000
 """Texts of objects, by their ETag."""
 
 
-def environment_spec(image: Image) -> EnvironmentSpec:
-    """Return the image's environment as the environments port takes it."""
-    return EnvironmentSpec(
-        name=image.environment.name,
-        alternatives=[
-            Requirements(packages=one.packages, pythons=one.pythons, note=one.note)
-            for one in image.environment.alternatives
-        ],
-    )
+def environment_spec(image: Image, *, python: str = "") -> EnvironmentSpec:
+    """Return the image's environment as the environments port takes it, on `python` ("3.11") where that is as good."""
+    alternatives = [
+        Requirements(packages=one.packages, pythons=_first(python, one.pythons), note=one.note)
+        for one in image.environment.alternatives
+    ]
+    if python:
+        alternatives.sort(key=lambda one: (one.note != "", python not in one.pythons))
+    return EnvironmentSpec(name=image.environment.name, alternatives=alternatives)
+
+
+def _first(python: str, pythons: Sequence[str]) -> Sequence[str]:
+    return (python, *(each for each in pythons if each != python)) if python in pythons else pythons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
-    """`added` is what the requirements brought: distribution -> version."""
+    """`added` is what the requirements brought: distribution -> version; `refusal` is why they brought nothing."""
 
     environment: Environment
     added: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    refusal: str = ""
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -56,13 +61,19 @@ class Equipment:
 
 
 async def equip(
-    environments: Environments, image: Image, *, text: str, told: Callable[[str], None] = lambda _: None
+    environments: Environments,
+    image: Image,
+    *,
+    text: str,
+    python: str = "",
+    told: Callable[[str], None] = lambda _: None,
 ) -> Equipment:
     """Return the environment of an image, with a requirements file (its text, "" for none) if that can be installed.
 
-    If it cannot, the job's own pip says why in the job's log. `told` hears what takes a while.
+    If it cannot, the job's own pip says why in the job's log. `python` is the version that what runs was made for, ""
+    for any. `told` hears what takes a while.
     """
-    spec = environment_spec(image)
+    spec = environment_spec(image, python=python)
     layered = replace(spec, requirements=text)
     if not await environments.is_built(layered):
         told(f"Installing the Python environment of {spec.name}{' and the requirements of the script' if text else ''}")
@@ -73,7 +84,7 @@ async def equip(
         environment = await environments.ensure(layered)
     except Unavailable as refused:
         _log.info("requirements_left_to_pip problem=%s", refused.message)
-        return Equipment(environment=base)
+        return Equipment(environment=base, refusal=refused.message)
     added = {name: version for name, version in environment.packages.items() if base.packages.get(name) != version}
     return Equipment(environment=environment, added=added)
 

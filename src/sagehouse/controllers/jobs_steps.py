@@ -54,9 +54,10 @@ class Steps:
     async def equip(self, told: Callable[[str], None]) -> str:
         """Make sure of the Python environment; return how it differs from what the image names, told in the log too.
 
-        `told` hears what takes a while.
+        `told` hears what takes a while. A remote function installs no SDK itself: nobody else says why that is missing.
         """
-        note = (await self._ensure(told)).environment.note
+        equipment = await self._ensure(told)
+        note = equipment.environment.note or (equipment.refusal if self._spec.caller else "")
         if note:
             stream = log_stream(self._spec.name, self._spec.cluster.hosts[0], self._created_at)
             self._ports.streams.file(self._scope, self._spec.log_group, stream)
@@ -133,8 +134,11 @@ class Steps:
 
     async def _ensure(self, told: Callable[[str], None]) -> Equipment:
         if self._equipment is None:
-            text = await self._ports.requirements.read(self._spec.source)
-            self._equipment = await equip(self._ports.environments, self._image, text=text, told=told)
+            caller = self._spec.caller
+            text = caller.requirements if caller else await self._ports.requirements.read(self._spec.source)
+            self._equipment = await equip(
+                self._ports.environments, self._image, text=text, python=caller.python if caller else "", told=told
+            )
         return self._equipment
 
     async def _await_end(self, handle: Handle) -> Observed:

@@ -141,3 +141,34 @@ def test_while_an_environment_is_made_the_job_says_so_and_can_be_stopped(tmp_pat
         assert world.runtime.started == []
 
     asyncio.run(scenario())
+
+
+FUNCTION = {
+    "TrainingImage": "1.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3",
+    "TrainingInputMode": "File",
+    "ContainerEntrypoint": ["/bin/bash", "/opt/ml/input/data/sagemaker_remote_function_bootstrap/job_driver.sh"],
+    "ContainerArguments": ["--client_python_version", "3.11", "--client_sagemaker_pysdk_version", "3.27.0"],
+}
+
+
+def test_a_remote_function_finds_its_callers_sdk_on_its_callers_python(tmp_path):
+    """The image's best Python is 3.10; a function pickled by 3.11 is read by no other."""
+
+    async def scenario():
+        world = await a_world(tmp_path)
+        await world.run(a_training_job(AlgorithmSpecification=FUNCTION))
+        assert asked(world) == ["", "sagemaker==3.27.0\n"]
+        assert [spec.alternatives[0].pythons[0] for spec in world.environments.ensured] == ["3.11", "3.11"]
+
+    asyncio.run(scenario())
+
+
+def test_a_remote_function_without_its_callers_sdk_is_told_why(tmp_path):
+    async def scenario():
+        world = await a_world(tmp_path)
+        world.environments.missing = frozenset({"sagemaker==3.27.0"})
+        document = await world.run(a_training_job(AlgorithmSpecification=FUNCTION))
+        assert "no version of sagemaker==3.27.0" in document["SecondaryStatusTransitions"][0]["StatusMessage"]
+        assert told(world) == [None]
+
+    asyncio.run(scenario())

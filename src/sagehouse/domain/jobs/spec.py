@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from sagehouse.domain.jobs.hosts import Cluster
 from sagehouse.domain.jobs.phase import Phase
+from sagehouse.domain.jobs.remote_function import Caller
 from sagehouse.domain.jobs.requirements import Source
 from sagehouse.domain.jobs.source import S3Uri
 from sagehouse.kit.document import Document
@@ -81,6 +82,8 @@ class Spec:
     metric_definitions: Sequence[Document]
     source: Source | None = None
     """Where the script is whose requirements are installed before it; None if nobody else can install them."""
+    caller: Caller | None = None
+    """Who sent the function that is run; None if it is a script."""
 
     def inputs_of(self, host: str) -> tuple[Input, ...]:
         """Return what one host is given."""

@@ -7,6 +7,7 @@ from typing import Any
 from sagehouse.domain.jobs.hosts import Cluster, cluster_of, resource_config
 from sagehouse.domain.jobs.job import is_compressed, output_prefix
 from sagehouse.domain.jobs.phase import Phase
+from sagehouse.domain.jobs.remote_function import caller_of
 from sagehouse.domain.jobs.requirements import Source, driven_by, has_own_index, trained_with
 from sagehouse.domain.jobs.source import S3Uri
 from sagehouse.domain.jobs.spec import Checkpoint, Input, Output, Spec, local_path, whole_inputs
@@ -49,6 +50,7 @@ def spec_of(document: Document) -> Spec:
         log_group=LOG_GROUP,
         metric_definitions=tuple(algorithm.get("MetricDefinitions") or ()),
         source=_source(document, command=(*command, *arguments) if command else (), inputs=inputs),
+        caller=caller_of((*command, *arguments)) if command else None,
     )
 
 
