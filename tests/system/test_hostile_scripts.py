@@ -49,6 +49,29 @@ def members(lab: Lab, key: str) -> dict[str, tarfile.TarInfo]:
 # Processes.
 
 
+@pytest.mark.parametrize("kind", ["ProcessingJob", "TrainingJob"])
+def test_a_job_that_starts_threads_without_end_is_ended_and_told_why(lab: Lab, kind: str) -> None:
+    """Threads count as processes do, and sixteen thousand of them cost a machine less."""
+    script = """
+        import _thread
+        _thread.stack_size(65536)
+        held = _thread.allocate_lock()
+        held.acquire()
+        while True:
+            try:
+                _thread.start_new_thread(held.acquire, ())
+            except RuntimeError:
+                pass
+    """
+    name = f"threads-{kind.lower()}"
+    ended = lab.processed(name, script) if kind == "ProcessingJob" else lab.trained(name, script)
+    assert reason(ended) == (
+        "AlgorithmError: The job was ended because it started more processes and threads than it may. "
+        "algo-1 had as many as it may (16384)"
+    )
+    completed(lab, lab.processed(f"after-{name}", "print('and the house goes on')"))
+
+
 LEAVES_DAEMONS = """
     import os, signal, subprocess, sys, time
     sleeper = (

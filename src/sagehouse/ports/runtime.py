@@ -72,7 +72,15 @@ class Handle:
 
 
 Reason: TypeAlias = Literal[
-    "", "exited", "timed_out", "stopped", "out_of_memory", "disk_full", "failed_to_start", "lost"
+    "",
+    "exited",
+    "timed_out",
+    "stopped",
+    "out_of_memory",
+    "too_many_processes",
+    "disk_full",
+    "failed_to_start",
+    "lost",
 ]
 
 

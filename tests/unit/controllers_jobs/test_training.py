@@ -167,6 +167,10 @@ def test_the_failure_file_is_the_reason_when_there_is_one(tmp_path):
     ("fate", "begins"),
     [
         (Fate(exit_code=137, reason="out_of_memory"), "ClientError: Please use an instance type with more memory"),
+        (
+            Fate(exit_code=137, reason="too_many_processes", detail="algo-1 had as many as it may (16384)"),
+            "AlgorithmError: The job was ended because it started more processes and threads than it may. algo-1 had",
+        ),
         (Fate(exit_code=1, reason="disk_full"), "ClientError: The disk is full (No space left on device)"),
         (Fate(reason="lost"), "InternalServerError: We encountered an internal error"),
         (Fate(exit_code=125, reason="failed_to_start", detail="enable user namespaces"), "InternalServerError: "),

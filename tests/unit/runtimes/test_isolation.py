@@ -332,18 +332,3 @@ print(reaches("{name}"), reaches("{name}-own"))
         server.listen()
         run(a_job(tmp_path, PYTHON, "-I", "-c", script))
     assert output(tmp_path) == "False True\n"
-
-
-def test_a_fork_bomb_meets_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    supervise_after(monkeypatch, "limits.PROCESSES = 20")
-    script = """
-import os, _signal
-for number in range(40):
-    try: child = os.fork()
-    except BlockingIOError: print(number); break
-    if not child: _signal.pause()
-"""
-    run(a_python_job(tmp_path, script, memory_limit_bytes=1 << 30))
-    if not output(tmp_path) and os.geteuid() == 0:
-        pytest.skip("no control group may be made here, and root's processes have no other limit")
-    assert 15 <= int(output(tmp_path)) <= 20

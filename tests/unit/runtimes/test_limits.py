@@ -52,9 +52,24 @@ def test_version_1_has_a_group_for_each_controller(tmp_path: Path) -> None:
     assert [Path(path, "cgroup.procs").read_text() for path in group.paths] == ["42", "42", "42"]
 
 
-def test_without_limits_there_is_no_group(tmp_path: Path) -> None:
+def test_without_limits_of_its_own_a_host_has_that_of_processes(tmp_path: Path) -> None:
     (tmp_path / "cgroup").mkdir()
-    assert a_group(tmp_path, "0::/\n").paths == []
+    group = a_group(tmp_path, "0::/\n")
+    assert (group.memory, group.cpu, group.processes) == (None, None, str(tmp_path / "cgroup" / "job"))
+    assert files(tmp_path / "cgroup" / "job") == {"pids.max": "16384"}
+
+
+def test_version_1_with_some_controllers_only(tmp_path: Path) -> None:
+    (tmp_path / "cgroup" / "pids").mkdir(parents=True)
+    group = a_group(tmp_path, "7:pids:/\n0::/\n", **LIMITS)
+    assert (group.memory, group.cpu, group.processes) == (None, None, str(tmp_path / "cgroup" / "pids" / "job"))
+
+
+def test_refused_forks_are_counted(tmp_path: Path) -> None:
+    assert Group(None, None, str(tmp_path)).refused_forks() == 0
+    (tmp_path / "pids.events").write_text("max 3\n")
+    assert Group(None, None, str(tmp_path)).refused_forks() == 3
+    assert Group(None, None).refused_forks() == 0
 
 
 def test_where_no_group_can_be_made_there_is_none(tmp_path: Path) -> None:

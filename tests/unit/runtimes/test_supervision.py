@@ -28,7 +28,7 @@ from tests.unit.runtimes.jobs import (
 )
 
 from sagehouse.ports.runtime import Handle, Observed, Workload
-from sagehouse.runtimes.process import ledger
+from sagehouse.runtimes.process import ledger, limits
 from sagehouse.runtimes.process.runtime import ProcessRuntime
 from sagehouse.runtimes.process.supervisor import Supervisor
 
@@ -117,6 +117,60 @@ def test_a_memory_hog_ends_out_of_memory(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_job_within_its_memory_is_left_alone(tmp_path: Path) -> None:
     seen = run(a_python_job(tmp_path, "bytearray(20 << 20)", memory_limit_bytes=200 * MIB, cpu_limit=1.0))
+    assert (seen.reason, seen.exit_codes) == ("exited", {"algo-1": 0})
+
+
+FORKS = """
+import os, _signal
+for generation in range(8):
+    try: os.fork()
+    except BlockingIOError: pass
+_signal.pause()
+"""
+"""Makes 256 processes that stay: a bomb with a bottom, for a test that should fail to contain it."""
+THREADS = """
+import _thread
+_thread.stack_size(65536)
+held = _thread.allocate_lock()
+held.acquire()
+for number in range(200):
+    try: _thread.start_new_thread(held.acquire, ())
+    except RuntimeError: pass
+held.acquire()
+"""
+
+
+@pytest.mark.parametrize("watched", [False, True], ids=["control group", "watch"])
+@pytest.mark.parametrize("script", [FORKS, THREADS], ids=["processes", "threads"])
+def test_a_fork_bomb_ends_with_its_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, script: str, watched: bool
+) -> None:
+    """It met a limit, and went on trying for as long as the job might run."""
+    without = "limits.make_group = lambda name, **given: limits.Group(None, None)" if watched else ""
+    supervise_after(monkeypatch, f"limits.PROCESSES = 64\n{without}")
+    seen = run(a_python_job(tmp_path, script, max_runtime_s=30.0))
+    assert (seen.reason, seen.exit_codes) == ("too_many_processes", {"algo-1": 137})
+    assert "algo-1 had as many as it may (64)" in seen.detail
+
+
+def test_a_script_that_gives_up_at_the_limit_is_told_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supervisor has not looked yet when such a one has ended."""
+    supervise_after(monkeypatch, "limits.PROCESSES = 16\nlimits.is_crowded = lambda init: False")
+    script = "import os, _signal\nfor _ in range(32):\n    if not os.fork(): _signal.pause()"
+    group = limits.make_group(f"sagehouse-test-{os.getpid()}", memory_limit_bytes=None, cpu_limit=None)
+    for path in group.paths:
+        Path(path).rmdir()
+    if not group.processes:
+        pytest.skip("no control group may be made here")
+    seen = run(a_python_job(tmp_path, script))
+    assert (seen.reason, seen.exit_codes) == ("too_many_processes", {"algo-1": 1})
+
+
+def test_a_job_with_fewer_processes_than_it_may_have_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervise_after(monkeypatch, "limits.PROCESSES = 64")
+    seen = run(a_shell_job(tmp_path, "for n in $(seq 40); do sleep 0.2 & done; wait"))
     assert (seen.reason, seen.exit_codes) == ("exited", {"algo-1": 0})
 
 

@@ -60,6 +60,11 @@ def out_of_memory() -> FailureReason:
     return FailureReason(fault="ClientError", text=text)
 
 
+def too_many_processes(detail: str) -> FailureReason:
+    text = f"The job was ended because it started more processes and threads than it may. {detail}".strip()
+    return FailureReason(fault="AlgorithmError", text=text)
+
+
 def disk_full(detail: str) -> FailureReason:
     text = "The disk is full (No space left on device). Please free space or write less data, then run the job again."
     return FailureReason(fault="ClientError", text=f"{text} {detail}".strip())

@@ -14,6 +14,7 @@ from sagehouse.domain.jobs.failure import (
     not_started,
     out_of_memory,
     script_failed,
+    too_many_processes,
 )
 from sagehouse.domain.jobs.phase import Phase
 from sagehouse.kit.document import Document
@@ -98,6 +99,8 @@ def failure_of(outcome: Outcome) -> FailureReason | None:
     match outcome.reason:
         case "out_of_memory":
             return out_of_memory()
+        case "too_many_processes":
+            return too_many_processes(outcome.detail)
         case "disk_full":
             return disk_full(outcome.detail)
         case "failed_to_start":

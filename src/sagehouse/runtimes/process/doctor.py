@@ -121,8 +121,8 @@ def _overlay(said: str) -> Finding:
 
 def _groups(said: str) -> Finding:
     if said == "yes":
-        return Finding(text="Memory and CPU limits are kept by control groups", is_fine=True, is_needed=False)
-    text = "Memory limits are kept by a watch over the processes (no control groups here); CPU limits are not kept"
+        return Finding(text="Memory, CPU and process limits are kept by control groups", is_fine=True, is_needed=False)
+    text = "Memory and process limits are kept by a watch (no control groups here); CPU limits are not kept"
     return Finding(text=text, is_fine=True, is_needed=False)
 
 

@@ -53,22 +53,28 @@ class Group:
         if not self.memory:
             return 0
         text = read(f"{self.memory}/memory.events") or read(f"{self.memory}/memory.oom_control")
-        return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("oom_kill "))
+        return _told(text, "oom_kill")
+
+    def refused_forks(self) -> int:
+        """Return how often it was refused another process or thread."""
+        return _told(read(f"{self.processes}/pids.events"), "max") if self.processes else 0
+
+
+def _told(text: str, word: str) -> int:
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{word} "))
 
 
 def make_group(
     name: str, *, memory_limit_bytes: int | None, cpu_limit: float | None, root: str = ROOT, own: str = OWN
 ) -> Group:
-    """Return a group that keeps the limits it could; without `memory` or `cpu` nobody keeps that one."""
-    if memory_limit_bytes is None and cpu_limit is None:
-        return Group(None, None)
+    """Return a group that keeps the limits it could; without `memory`, `cpu` or `processes` nobody keeps that one."""
     groups: dict[str, str] = {}
     for line in read(own).splitlines():
         _, controllers, path = line.split(":", 2)
         if "/.." not in path:
             groups.update(dict.fromkeys(controllers.split(","), path.rstrip("/")))
     quota_us = int(cpu_limit * CPU_PERIOD_US) if cpu_limit else None
-    if "memory" in own or "cpu" in groups:
+    if {"memory", "cpu", "pids"} & groups.keys():
         return Group(
             _make_v1(f"{root}/memory{groups.get('memory', '')}/{name}", _memory_v1(memory_limit_bytes)),
             _make_v1(f"{root}/cpu{groups.get('cpu', '')}/{name}", _cpu_v1(quota_us)),
@@ -107,7 +113,15 @@ def _make_v2(path: str, memory_limit_bytes: int | None, quota_us: int | None) ->
             write(f"{base}/cgroup.subtree_control", f"+{controller}")
     if not _make(path, values):
         return None
-    return Group(path if memory_limit_bytes is not None else None, path if quota_us is not None else None)
+    group = Group(
+        path if memory_limit_bytes is not None else None,
+        path if quota_us is not None else None,
+        path if os.path.exists(f"{path}/pids.max") else None,
+    )
+    if not group.paths:
+        os.rmdir(path)
+        return None
+    return group
 
 
 def _make(path: str, values: dict[str, str]) -> bool:
@@ -138,6 +152,26 @@ def used_bytes(init: int, *, limit_bytes: int) -> int:
     if resident <= limit_bytes:
         return resident
     return sum(_proportional_bytes(f"{folder}/{pid}") for pid in pids)
+
+
+def is_crowded(init: int) -> bool:
+    """Whether a host, given the process id of its init, has nearly all the processes and threads it may have.
+
+    Nearly, because one that is refused more goes up and down below the limit.
+    """
+    folder = f"/proc/{init}/root/proc"
+    try:
+        pids = [name for name in os.listdir(folder) if name.isdigit()]
+    except OSError:
+        return False
+    return sum(_threads(f"{folder}/{pid}/task") for pid in pids) >= PROCESSES - PROCESSES // 16
+
+
+def _threads(tasks: str) -> int:
+    try:
+        return os.stat(tasks).st_nlink - 2
+    except OSError:
+        return 0  # it has ended meanwhile
 
 
 def _resident_bytes(process: str) -> int:

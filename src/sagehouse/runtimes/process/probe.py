@@ -63,4 +63,4 @@ def _memory() -> str:
     group = make_group(f"sagehouse-probe-{os.getpid()}", memory_limit_bytes=1 << 30, cpu_limit=1.0)
     for path in group.paths:
         os.rmdir(path)
-    return "yes" if group.memory and group.cpu else "no"
+    return "yes" if group.memory and group.cpu and group.processes else "no"

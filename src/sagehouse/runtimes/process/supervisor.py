@@ -26,7 +26,8 @@ else:
     import _signal as signals  # the part in C: without enum, 3 ms sooner
 
 CHUNK_BYTES = 256 * 1024
-MEMORY_WATCH_S = 0.05
+WATCH_S, GLANCE_S = 0.05, 1.0
+"""Between looks at what a host uses, where no control group keeps the limit, and at whether its group refused more."""
 PEER_GRACE_S = 10.0
 """How long the other hosts of a workload get after one has failed."""
 RESERVE_BYTES = 64 * 1024
@@ -66,6 +67,7 @@ class Supervisor:
         self.detail = ""
         self.kill_at: float | None = None
         self.stop_at: float | None = None
+        self.look_at = 0.0
         self.oom_kills = limits.host_oom_kills()
 
     def run(self) -> None:
@@ -121,8 +123,8 @@ class Supervisor:
         """Wait for what comes next, a descriptor or a deadline, and deal with it."""
         now = time.monotonic()
         deadlines = [at for at in (self.stop_at, self.kill_at) if at is not None]
-        if self._watches_memory():
-            deadlines.append(now + MEMORY_WATCH_S)
+        if self._living():
+            deadlines.append(self.look_at)
         timeout = min(max(0.0, min(deadlines) - now), LONGEST_WAIT_S) if deadlines else None
         for descriptor, _ in self.epoll.poll(timeout):
             if descriptor == self.control:
@@ -137,8 +139,10 @@ class Supervisor:
         if self.kill_at is not None and now >= self.kill_at:
             self.kill_at = None
             self._kill()
-        if self._watches_memory():
-            self._watch_memory()
+        if now >= self.look_at:
+            self.look_at = now + (WATCH_S if any(map(self._is_unkept, self._living())) else GLANCE_S)
+            for host in self._living():
+                self._look_after(host)
 
     def _on_control(self) -> None:
         for line in os.read(self.control, 4096).splitlines():
@@ -222,23 +226,36 @@ class Supervisor:
         if not self.reason:
             self.reason, self.detail = reason, detail
 
+    def _end_crowded(self, host: Running) -> None:
+        self._end("too_many_processes", f"{host.spec['name']} had as many as it may ({limits.PROCESSES})")
+
     def _fail_to_start(self, error: Exception) -> None:
         number = error.errno if isinstance(error, OSError) else None
         text = (error.strerror if isinstance(error, OSError) else None) or repr(error)
         self._end("disk_full" if number in {ENOSPC, EDQUOT} and "unshare" not in text else "failed_to_start", text)
 
-    def _watches_memory(self) -> bool:
-        limit = self.spec["memory_limit_bytes"]
-        return limit is not None and any(host.exit_code is None and not host.group.memory for host in self.running)
+    def _living(self) -> list[Running]:
+        return [host for host in self.running if host.exit_code is None and host.started]
 
-    def _watch_memory(self) -> None:
+    def _is_unkept(self, host: Running) -> bool:
+        """Whether it has a limit that no control group keeps."""
+        return self._lacks_memory_limit(host) or not host.group.processes
+
+    def _lacks_memory_limit(self, host: Running) -> bool:
+        return self.spec["memory_limit_bytes"] is not None and not host.group.memory
+
+    def _look_after(self, host: Running) -> None:
+        """End what uses more than it may, or keeps asking its control group for it."""
+        init = host.started.init if host.started else 0
         limit = self.spec["memory_limit_bytes"] or 0
-        for host in self.running:
-            if host.exit_code is None and host.started and not host.group.memory:
-                used = limits.used_bytes(host.started.init, limit_bytes=limit)
-                if used > limit:
-                    self._end("out_of_memory", f"{host.spec['name']} used {used} of {limit} bytes of memory")
-                    self._kill()
+        if self._lacks_memory_limit(host):
+            used = limits.used_bytes(init, limit_bytes=limit)
+            if used > limit:
+                self._end("out_of_memory", f"{host.spec['name']} used {used} of {limit} bytes of memory")
+                self._kill()
+        if host.group.refused_forks() or (not host.group.processes and limits.is_crowded(init)):
+            self._end_crowded(host)
+            self._kill()
 
     def _bury(self, host: Running) -> None:
         """Take leave of a host whose init has died: the last of its output, its exit code, its control group."""
@@ -280,6 +297,9 @@ class Supervisor:
         if host.group.oom_kills() or (host.exit_code == 137 and limits.host_oom_kills() > self.oom_kills):
             limit = self.spec["memory_limit_bytes"]
             self._end("out_of_memory", f"the kernel killed a process of {host.spec['name']} (limit: {limit} bytes)")
+            return
+        if host.group.refused_forks():
+            self._end_crowded(host)
             return
         written = [source for source, _, access in host.spec["mounts"] if access == "write"]
         for path in (self.state, *written):
