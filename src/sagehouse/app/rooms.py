@@ -22,6 +22,7 @@ from sagehouse.ports.catalog import Key
 from sagehouse.ports.house import House
 from sagehouse.ports.runtime import Mount
 from sagehouse.runtimes.environments import UvEnvironments
+from sagehouse.runtimes.metrics import ProcessMetricSearch
 from sagehouse.runtimes.process.runtime import ProcessRuntime
 from sagehouse.serving.router import Router
 from sagehouse.storage.archives import TarArchives
@@ -122,6 +123,7 @@ def controllers_of(
         environments=rooms.environments,
         archives=rooms.archives,
         serving=rooms.serving,
+        metrics=ProcessMetricSearch(),
         clock=rooms.clock,
         jobs=home / "jobs",
         servers=home / "run",

@@ -1,14 +1,15 @@
 """What is left to see when a job's script has ended: its last words, its message, its metrics."""
 
-import asyncio
+from collections.abc import Mapping
 
 from sagehouse.controllers.jobs_directory import JobDirectory
 from sagehouse.controllers.jobs_workload import log_stream
 from sagehouse.domain.jobs.failure import MAX_CHARACTERS, last_traceback, last_words
-from sagehouse.domain.jobs.metrics import FinalMetric, Scanner, latest
+from sagehouse.domain.jobs.metrics import FinalMetric, latest
 from sagehouse.domain.jobs.outcome import Outcome
 from sagehouse.domain.jobs.spec import Spec
 from sagehouse.kit.errors import NotFound
+from sagehouse.ports.metrics import MetricSearch
 from sagehouse.ports.runtime import Observed
 from sagehouse.ports.streams import Scope, Streams
 
@@ -61,30 +62,40 @@ async def outcome_of(
     )
 
 
-async def final_metrics(streams: Streams, *, scope: Scope, spec: Spec, created_at: float) -> tuple[FinalMetric, ...]:
+async def final_metrics(
+    search: MetricSearch, streams: Streams, *, scope: Scope, spec: Spec, created_at: float
+) -> tuple[FinalMetric, ...]:
     """Return the last value of every metric of a job, looked for from the end of each host's log."""
+    sought = {str(one["Name"]): str(one["Regex"]) for one in spec.metric_definitions}
     found = []
-    for host in spec.cluster.hosts if spec.metric_definitions else ():
-        scanner = Scanner(spec.metric_definitions)
-        await _scan(scanner, streams, scope, spec.log_group, log_stream(spec.name, host, created_at))
-        found.append(scanner.found())
+    for host in spec.cluster.hosts if sought else ():
+        stream = log_stream(spec.name, host, created_at)
+        found.append(await _scan(search, sought, streams, scope, spec.log_group, stream))
     return latest(found, spec.metric_definitions)
 
 
-async def _scan(scanner: Scanner, streams: Streams, scope: Scope, group: str, stream: str) -> None:
+async def _scan(
+    search: MetricSearch, sought: Mapping[str, str], streams: Streams, scope: Scope, group: str, stream: str
+) -> dict[str, FinalMetric]:
+    found: dict[str, FinalMetric] = {}
+    left = dict(sought)
     position: int | None = None
     end = -1
-    while not scanner.is_done and position != 0:
+    while left and position != 0:
         try:
             page = await streams.read(scope, group, stream, position=position, backwards=True)
         except NotFound:
-            return  # somebody deleted the log: no reason for the job to fail
+            break  # somebody deleted the log: no reason for the job to fail
         end = page.forward if end < 0 else end
         if not page.events or end - page.backward > _SCAN_BYTES:
-            return
+            break
         lines = [(event.timestamp_ms, event.message) for event in reversed(page.events)]
-        await asyncio.to_thread(scanner.look_back, lines)
+        numbers = await search.last_numbers(left, lines)
+        for name, (value, at_ms) in numbers.found.items():
+            found[name] = FinalMetric(name=name, value=value, at=at_ms / 1000)
+        left = {name: left[name] for name in left if name not in numbers.found and name not in numbers.given_up}
         position = page.backward
+    return found
 
 
 async def _end_of_log(streams: Streams, scope: Scope, group: str, stream: str) -> list[str]:

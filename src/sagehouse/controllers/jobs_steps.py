@@ -117,7 +117,10 @@ class Steps:
     async def collect(self, end: Phase) -> tuple[FinalMetric, ...]:
         """Store what a job with this end leaves; return its metrics."""
         await self._collector.collect(end)
-        return await final_metrics(self._ports.streams, scope=self._scope, spec=self._spec, created_at=self._created_at)
+        ports = self._ports
+        return await final_metrics(
+            ports.metrics, ports.streams, scope=self._scope, spec=self._spec, created_at=self._created_at
+        )
 
     async def clean(self, handle: Handle | None) -> None:
         """Remove the job's directory, and what still runs in it."""

@@ -11,6 +11,7 @@ from sagehouse.images.image import Image
 from sagehouse.ports.archives import Archives
 from sagehouse.ports.catalog import Catalog, Key
 from sagehouse.ports.clock import Clock
+from sagehouse.ports.metrics import MetricSearch
 from sagehouse.ports.objects import Objects
 from sagehouse.ports.runtime import Environments, Mount, Runtime
 from sagehouse.ports.serving import Serving
@@ -26,6 +27,7 @@ class WorkloadPorts:
     environments: Environments
     archives: Archives
     serving: Serving
+    metrics: MetricSearch
     clock: Clock
     jobs: Path
     """Every job has its own directory below; on the file system of the object store, so that links are possible."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.fakes.catalog import FakeCatalog
 from tests.fakes.environments import FakeEnvironments
+from tests.fakes.metrics import FakeMetricSearch
 from tests.fakes.objects import FakeObjects
 from tests.fakes.runtime import FakeRuntime, Fate
 from tests.fakes.serving import Asked, FakeServing, Model, answer
@@ -153,6 +154,7 @@ class Ground:
             environments=self.environments,
             archives=self.archives,
             serving=self.serving,
+            metrics=FakeMetricSearch(),
             clock=self.clock,
             jobs=self.root / "jobs",
             servers=self.root / "run",

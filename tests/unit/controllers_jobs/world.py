@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.fakes.catalog import FakeCatalog
 from tests.fakes.environments import FakeEnvironments
+from tests.fakes.metrics import FakeMetricSearch
 from tests.fakes.objects import FakeObjects
 from tests.fakes.runtime import FakeRuntime, Fate
 from tests.fakes.serving import FakeServing
@@ -168,6 +169,7 @@ class World:
             environments=self.environments,
             archives=self.archives,
             serving=FakeServing(),
+            metrics=FakeMetricSearch(),
             clock=self.clock,
             jobs=self.root / "jobs",
             servers=self.root / "run",

@@ -7,8 +7,9 @@ from tests.unit.domain_jobs.documents import BUCKET, a_channel, a_processing_job
 
 from sagehouse.domain.instances import Instance, instance
 from sagehouse.domain.jobs import processing, training
+from sagehouse.domain.jobs.expressions import last_numbers
 from sagehouse.domain.jobs.hosts import cluster_of, resource_config
-from sagehouse.domain.jobs.metrics import FinalMetric, Scanner, latest
+from sagehouse.domain.jobs.metrics import FinalMetric, latest
 from sagehouse.domain.jobs.source import S3Uri, read_manifest, shard
 from sagehouse.kit.errors import Invalid
 
@@ -129,22 +130,21 @@ DEFINITIONS = [
 
 
 def test_metrics_are_the_last_numbers_that_matched():
-    scanner = Scanner(DEFINITIONS)
-    lines = [(1000, "[0]#011train-rmse:2.0#011validation-rmse:3.5"), (2000, "[1]#011validation-rmse:-1.25"), (3000, "")]
-    scanner.look_back(reversed(lines))
-    scanner.look_back([(500, "#011validation-rmse:9")])
-    final = latest([scanner.found()], DEFINITIONS)
-    assert [one.to_document() for one in final] == [{"MetricName": "rmse", "Value": -1.25, "Timestamp": 2.0}]
-    assert not scanner.is_done
-    assert Scanner([]).is_done
+    lines = [(3000, ""), (2000, "[1]#011rmse:-1.25"), (1000, "[0]#011rmse:3.5 of 7")]
+    sought = {"rmse": "rmse:([-+]?[0-9.]+)", "no group": "rmse", "absent": "x=(.*)", "broken": "("}
+    assert list(last_numbers(sought, lines)) == [
+        ("rmse", -1.25, 2000),
+        ("no group", None, 0),
+        ("absent", None, 0),
+        ("broken", None, 0),
+    ]
 
 
 @pytest.mark.parametrize("word", ["nan", "inf", "-inf", "1e999", "much"])
 def test_a_metric_that_is_no_finite_number_is_passed_over(word):
     """The loss of a training that diverged: NaN is no JSON, and the job's end could never be stored."""
-    scanner = Scanner([{"Name": "loss", "Regex": "loss=(.*)"}])
-    scanner.look_back([(2000, f"loss={word}"), (1000, "loss=0.5")])
-    assert [(one.value, one.at) for one in scanner.found().values()] == [(0.5, 1.0)]
+    lines = [(2000, f"loss={word}"), (1000, "loss=0.5")]
+    assert list(last_numbers({"loss": "loss=(.*)"}, lines)) == [("loss", 0.5, 1000)]
 
 
 def test_of_several_hosts_the_latest_value_counts():
