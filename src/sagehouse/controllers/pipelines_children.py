@@ -1,6 +1,5 @@
 """What steps do to the world: their jobs and models through the house's own operations, files, remembered results."""
 
-import json
 import logging
 from typing import Any
 
@@ -25,6 +24,7 @@ from sagehouse.kit.errors import (
     Throttled,
     Unavailable,
 )
+from sagehouse.kit.json_text import read_json
 from sagehouse.ports.call import Call
 from sagehouse.ports.catalog import Catalog, Insert, Key, Replace
 from sagehouse.ports.clock import Clock, Ids
@@ -191,7 +191,7 @@ class Children:
     async def _read(self, uri: str) -> Any:
         try:
             place = S3Uri.parse(uri)
-            return json.loads(await self._objects.read(place.bucket, place.key))
+            return read_json(await self._objects.read(place.bucket, place.key))
         except (NotFound, Invalid) as error:
             return Unreadable(problem=error.message)
         except ValueError as error:

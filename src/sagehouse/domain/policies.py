@@ -4,13 +4,13 @@ Covers Effect, Action, NotAction, Resource, NotResource and the condition operat
 with another operator is taken for one whose condition is not met. Source: IAM user guide, "Policy evaluation logic".
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_json
 
 ALLOWED, EXPLICIT_DENY, IMPLICIT_DENY = "allowed", "explicitDeny", "implicitDeny"
 
@@ -53,7 +53,7 @@ class Decision:
 def parse_policy(text: str, *, id: str, type: str = "IAM Policy") -> Policy:  # noqa: A002 - IAM's own words
     """Return a policy; Invalid (code "MalformedPolicyDocument") if the text is none."""
     try:
-        document = json.loads(text)
+        document = read_json(text)
     except ValueError as error:
         raise _malformed(f"it is not JSON: {error}") from None
     statements = document.get("Statement") if isinstance(document, dict) else None

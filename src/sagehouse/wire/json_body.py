@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_strict_json
 from sagehouse.wire.model import Service
 from sagehouse.wire.shapes import Shape
 from sagehouse.wire.timestamps import format_iso8601, format_rfc822, parse_timestamp
@@ -24,36 +25,13 @@ _MAX_DEPTH = 100  # levels of nesting; no service model comes near, and the inte
 def load_json(body: bytes) -> Any:
     """Return the JSON value of a body; Invalid (SerializationException) if it holds none, NaN or half a surrogate."""
     try:
-        value = json.loads(body, parse_constant=_refuse_constant)
-        if b"\\ud" in body or b"\\uD" in body:
-            json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
+        return read_strict_json(body, max_depth=_MAX_DEPTH)
+    except ValueError as error:
         raise Invalid(f"The request body is not valid JSON: {error}", code="SerializationException") from error
-    if body.count(b"[") + body.count(b"{") > _MAX_DEPTH and _depth(value, _MAX_DEPTH + 1) > _MAX_DEPTH:
-        raise Invalid(f"The request body nests deeper than {_MAX_DEPTH} levels.", code="SerializationException")
-    return value
 
 
 def dump_json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _refuse_constant(word: str) -> Any:
-    raise ValueError(f"{word} is not JSON")
-
-
-def _depth(value: Any, limit: int) -> int:
-    """Return how deep a value nests, looking no further than `limit`."""
-    level, depth = [value], 0
-    while level and depth < limit:
-        children: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                children.extend(item.values())
-            elif isinstance(item, list):
-                children.extend(item)
-        level, depth = children, depth + 1
-    return depth
 
 
 def read_object(service: Service, shape: Shape, body: bytes) -> Document:

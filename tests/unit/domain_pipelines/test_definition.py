@@ -41,6 +41,9 @@ CONDITION = {"Type": "Equals", "LeftValue": 1, "RightValue": 1}
 
 REFUSED = {
     "not JSON": ("{", "it is not JSON"),
+    "NaN": ('{"Version": NaN}', "NaN is not JSON"),
+    "too deep": ('{"Steps":' + "[" * 200 + "]" * 200 + "}", "it nests deeper than 200 levels"),
+    "bottomless": ("[" * 100_000, "it nests deeper than 200 levels"),
     "version": (json.dumps({"Version": "2019"}), "Version is '2019'"),
     "no steps": (a_definition(), "at least one step"),
     "unknown type": (a_definition(a_step(Type="Lambda")), "Step 'A': not implemented: step type 'Lambda'"),

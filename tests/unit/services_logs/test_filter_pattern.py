@@ -78,6 +78,8 @@ def test_a_pattern_chooses(pattern, message, is_chosen):
         "{ ($.a = 1 }",
         "{ $.a = 1 ) }",
         '{ $.a = "x }',
+        '{ $.a = "\\u12" }',
+        "{ " + "(" * 300 + "$.a = 1" + ")" * 300 + " }",
     ],
 )
 def test_a_pattern_that_cannot_be_read_is_named(pattern):
@@ -85,3 +87,8 @@ def test_a_pattern_that_cannot_be_read_is_named(pattern):
         compile_pattern(pattern)
     assert repr(pattern) in refused.value.message
     assert refused.value.code == "InvalidParameterException"
+
+
+def test_a_message_too_deep_to_be_read_is_no_match():
+    """A script that prints brackets must not make its log unreadable."""
+    assert not compile_pattern("{ $.a = 1 }")("[" * 100_000)

@@ -1,10 +1,11 @@
 """How a hyperparameter is described and judged. Values arrive as text, as CreateTrainingJob carries them."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
+
+from sagehouse.kit.json_text import read_json
 
 Value: TypeAlias = int | float | str | list[str] | list[list[int]] | tuple[int, ...]
 Dependency: TypeAlias = Callable[[Value, Mapping[str, Value]], str]
@@ -123,7 +124,7 @@ def groups(name: str, *, depends: Dependency = _nothing) -> Hyperparameter:
     """Lists of feature numbers: "[[1, 2], [3, 4]]"."""
 
     def parse(text: str) -> Value:
-        value = json.loads(text)
+        value = read_json(text)
         if not isinstance(value, list) or not all(isinstance(group, list) for group in value):
             raise ValueError(text)
         return [[int(one) for one in group] for group in value]
@@ -190,6 +191,6 @@ def _text(text: str) -> Value:
 def _unquoted(text: str) -> str:
     """Return abc of "abc": SDK 2.x's frameworks send values as JSON."""
     if len(text) > 1 and text[0] == text[-1] == '"':
-        value = json.loads(text)
+        value = read_json(text)
         return value if isinstance(value, str) else text
     return text

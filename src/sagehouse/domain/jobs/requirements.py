@@ -3,7 +3,6 @@ installed for all of them at once. Reads nothing itself.
 """
 
 import hashlib
-import json
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from sagehouse.domain.jobs.source import S3Uri
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_json
 
 NAME = "requirements.txt"
 LIMIT_BYTES = 64 * 1024
@@ -140,6 +140,6 @@ def _source(uri: Any) -> Source | None:
 def _decoded(value: str) -> Any:
     """Return a hyperparameter as the toolkit reads it: SDK 2.x encodes each, SDK 3.x none."""
     try:
-        return json.loads(value)
+        return read_json(value)
     except ValueError:
         return value

@@ -1,6 +1,5 @@
 """Where in S3 inputs come from: URIs, manifests, and the part of them that each host gets."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Self
 from urllib.parse import unquote
 
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_json
 
 _S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?", re.IGNORECASE)
 """bucket.s3.amazonaws.com, bucket.s3.eu-west-1.amazonaws.com, bucket.s3-eu-west-1.amazonaws.com; or without bucket."""
@@ -66,7 +66,7 @@ def read_manifest(text: str, *, uri: str) -> Manifest:
     Source: API reference, S3DataSource, ManifestFile.
     """
     try:
-        entries = json.loads(text)
+        entries = read_json(text)
         prefix = S3Uri.parse(entries[0]["prefix"])
         names = [name for name in entries[1:] if isinstance(name, str)]
     except (ValueError, LookupError, TypeError, Invalid) as problem:

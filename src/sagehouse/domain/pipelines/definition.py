@@ -3,7 +3,6 @@
 Every refusal names the step and the member. Members that are not honoured are refused, never skipped over.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,11 @@ from sagehouse.domain.pipelines.functions import PropertyFile
 from sagehouse.domain.pipelines.step_types import STEP_TYPES, StepType
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_strict_json
 
 VERSION = "2020-12-01"
+MAX_DEPTH = 200
+"""Levels of nesting: 50 conditions in each other. What is deeper could not be walked through."""
 EXCEPTION_TYPES = frozenset(
     {
         "Step.SERVICE_FAULT",
@@ -108,7 +110,7 @@ class Definition:
 def parse(text: str) -> Definition:
     """Return the definition a JSON text holds; Invalid naming step and member where it cannot be read."""
     try:
-        document = json.loads(text)
+        document = read_strict_json(text, max_depth=MAX_DEPTH)
     except ValueError as error:
         raise Invalid(f"Unable to parse pipeline definition: it is not JSON: {error}.") from None
     try:

@@ -1,6 +1,5 @@
 """What a transform job asks for, its defaults filled in."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from sagehouse.domain.transform.processing import Processing, format_of
 from sagehouse.domain.transform.selection import Selection
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_json
 
 _MIB = 1024 * 1024
 _DEFAULT_PAYLOAD_MB = 6
@@ -97,7 +97,7 @@ class Plan:
         Source: developer guide, "How containers serve inference requests" of batch transform.
         """
         try:
-            said = json.loads(answer)
+            said = read_json(answer)
         except ValueError:
             return self
         if not isinstance(said, dict):

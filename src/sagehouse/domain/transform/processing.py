@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from sagehouse.domain.transform.selection import Nothing, Selection
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_json
 
 Format: TypeAlias = Literal["csv", "json", "jsonlines"]
 
@@ -96,9 +97,9 @@ def _read(data: bytes, form: Format) -> list[Any]:
             case "csv":
                 return [_Row(row) for row in csv.reader(io.StringIO(text, newline="")) if row]
             case "jsonlines":
-                return [json.loads(line) for line in text.split("\n") if line.strip()]
+                return [read_json(line) for line in text.split("\n") if line.strip()]
             case "json":
-                return [json.loads(text)]
+                return [read_json(text)]
     except (ValueError, csv.Error) as problem:
         raise Invalid(f"A record is not valid {form}: {problem}") from problem
 

@@ -6,12 +6,12 @@ Source: CloudWatch Logs user guide, "Filter pattern syntax".
 """
 
 import fnmatch
-import json
 import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_json
 
 Predicate: TypeAlias = Callable[[str], bool]
 _Selector: TypeAlias = Callable[[Any], bool]
@@ -20,6 +20,8 @@ _TERM = re.compile(r'\s*([-?]?)(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))')
 _TOKEN = re.compile(r'\s*(&&|\|\||!=|<=|>=|=|<|>|\(|\)|"(?:[^"\\]|\\.)*"|\$[^\s=!<>()&|]*|[^\s=!<>()&|"]+)', re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 _ABSENT = object()
+_MAX_DEPTH = 50
+"""Of parentheses in each other: patterns have 1,024 characters at most, the interpreter's stack no more frames."""
 
 
 def compile_pattern(pattern: str) -> Predicate:
@@ -64,7 +66,7 @@ def _json_predicate(parser: "_Parser") -> Predicate:
 
     def matches(message: str) -> bool:
         try:
-            return selects(json.loads(message))
+            return selects(read_json(message))
         except ValueError:
             return False
 
@@ -83,6 +85,7 @@ class _Parser:
         if re.sub(r"\s", "", "".join(self._tokens)) != re.sub(r"\s", "", inside):
             raise _refused(pattern, "a quotation mark is missing")
         self._at = 0
+        self._depth = 0
 
     def parse(self) -> _Selector:
         selects = self._any()
@@ -104,7 +107,11 @@ class _Parser:
 
     def _one(self) -> _Selector:
         if self._take("("):
+            self._depth += 1
+            if self._depth > _MAX_DEPTH:
+                raise _refused(self._pattern, f"parentheses nest deeper than {_MAX_DEPTH} levels")
             inner = self._any()
+            self._depth -= 1
             if not self._take(")"):
                 raise _refused(self._pattern, "a closing parenthesis is missing")
             return inner
@@ -172,7 +179,10 @@ def _stepped(value: Any, step: str | int) -> list[Any]:
 
 def _comparison(operator: str, wanted: str) -> Callable[[Any], bool] | None:
     if wanted.startswith('"'):
-        return _text_comparison(operator, json.loads(wanted))
+        try:
+            return _text_comparison(operator, read_json(wanted))
+        except ValueError:
+            return None
     try:
         number = float(wanted)
     except ValueError:

@@ -7,6 +7,7 @@ from typing import Any
 from sagehouse.kit.arn import Arn, is_arn
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_json
 from sagehouse.ports.call import Call
 from sagehouse.ports.streams import Scope
 
@@ -54,7 +55,7 @@ def read_token(token: str | None, *kinds: type) -> list[Any] | None:
     if token is None:
         return None
     try:
-        parts = json.loads(base64.urlsafe_b64decode(token.encode()))
+        parts = read_json(base64.urlsafe_b64decode(token.encode()))
     except ValueError:
         parts = None
     if not isinstance(parts, list) or [type(part) for part in parts] != list(kinds):

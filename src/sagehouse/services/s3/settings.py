@@ -9,6 +9,7 @@ from typing import Any
 
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid, NotFound
+from sagehouse.kit.json_text import read_json
 from sagehouse.ports.call import Call
 from sagehouse.ports.house import House
 from sagehouse.services.s3.access import reach
@@ -61,8 +62,8 @@ async def get_bucket_policy(house: House, call: Call, request: Document) -> Docu
 async def put_bucket_policy(house: House, call: Call, request: Document) -> Document:
     text = request["Policy"]
     try:
-        is_policy = isinstance(json.loads(text), dict) and len(text.encode()) <= POLICY_LIMIT_BYTES
-    except (ValueError, RecursionError):
+        is_policy = isinstance(read_json(text), dict) and len(text.encode()) <= POLICY_LIMIT_BYTES
+    except ValueError:
         is_policy = False
     if not is_policy:
         raise Invalid("Policies must be valid JSON and the first byte must be '{'", code="MalformedPolicy")

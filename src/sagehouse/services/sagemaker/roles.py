@@ -1,10 +1,10 @@
 """Whether SageMaker may act as the role that a request names, in AWS's words."""
 
-import json
 from typing import Any
 
 from sagehouse.kit.arn import Arn
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_json
 from sagehouse.ports.call import Call
 from sagehouse.ports.catalog import Key
 from sagehouse.ports.house import House
@@ -32,7 +32,7 @@ async def require_role(house: House, call: Call, arn: str) -> None:
 
 def _is_trusting(policy: str) -> bool:
     try:
-        statements: Any = json.loads(policy)["Statement"]
+        statements: Any = read_json(policy)["Statement"]
     except (ValueError, LookupError, TypeError):
         return False
     if isinstance(statements, dict):

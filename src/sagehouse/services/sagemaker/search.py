@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_json
 from sagehouse.ports.call import Call
 from sagehouse.ports.catalog import Query, Stored
 from sagehouse.ports.house import House, Operation
@@ -94,7 +95,7 @@ def _position(token: str, kind: Kind) -> int:
     if not token:
         return 0
     try:
-        name, position = json.loads(base64.urlsafe_b64decode(token))
+        name, position = read_json(base64.urlsafe_b64decode(token))
     except (ValueError, TypeError):
         name, position = "", None
     if name != kind.name or not isinstance(position, int):

@@ -6,13 +6,13 @@ signatures: then every caller may do everything.
 
 import base64
 import binascii
-import json
 from typing import Any
 
 from sagehouse.domain.access_keys import issued_key
 from sagehouse.kit.arn import Arn
 from sagehouse.kit.document import Document
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_json
 from sagehouse.ports.call import Call
 from sagehouse.ports.catalog import Delete, Insert, Query
 from sagehouse.ports.house import House
@@ -131,7 +131,7 @@ async def _forget_expired(house: House, call: Call, account: str) -> None:
 def _claims(token: str) -> dict[str, Any]:
     try:
         payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        claims = read_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (IndexError, ValueError, binascii.Error):
         claims = None
     if not isinstance(claims, dict):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sagehouse.kit.errors import Invalid
+from sagehouse.kit.json_text import read_json
 from sagehouse.kit.page import Page
 from sagehouse.ports.catalog import Query, Stored
 from sagehouse.storage.catalog.rows import COLUMNS, to_list
@@ -99,7 +100,7 @@ def _write_token(query: Query, last: Stored) -> str:
 
 def _read_token(query: Query) -> tuple[Parameter, str]:
     try:
-        parts = json.loads(base64.urlsafe_b64decode(query.token or ""))
+        parts = read_json(base64.urlsafe_b64decode(query.token or ""))
     except ValueError:
         parts = None
     if not isinstance(parts, list) or len(parts) != 5:
