@@ -8,7 +8,7 @@ from tests.fakes.runtime import Fate
 from tests.unit.controllers_jobs.world import World
 from tests.unit.domain_jobs.documents import a_processing_job, a_training_job
 
-from sagehouse.kit.errors import Unavailable
+from sagehouse.kit.errors import Invalid, Unavailable
 from sagehouse.ports.catalog import Key
 
 
@@ -254,6 +254,37 @@ def test_a_fault_in_one_job_ends_that_job_and_no_other(tmp_path):
             document = await world.until_ended(broken)
             assert (await world.until_ended(sound))["TrainingJobStatus"] == "Completed"
         assert document["FailureReason"].endswith("ZeroDivisionError: a bug")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("refused", ["Completed", "Uploading", "Downloading"])
+def test_what_the_catalog_can_never_store_fails_its_job_and_no_other(tmp_path, caplog, refused):
+    """It was tried again every five seconds for ever."""
+
+    async def scenario():
+        world = World(tmp_path)
+        await world.put("data/train/a.csv")
+        through = world.catalog.write
+
+        async def picky(*changes):
+            for change in changes:
+                document = getattr(change, "document", {})
+                if document.get("TrainingJobName") == "bad" and document.get("SecondaryStatus") == refused:
+                    raise Invalid("FinalMetricDataList holds 'nan', which is no number.")
+            return await through(*changes)
+
+        world.catalog.write = picky
+        async with world.running():
+            bad, good = [await world.create(a_training_job(name)) for name in ("bad", "good")]
+            failed, completed = [await world.until_ended(key) for key in (bad, good)]
+            again = await world.until_ended(await world.create(a_training_job("again")))
+        assert failed["TrainingJobStatus"] == failed["SecondaryStatus"] == "Failed"
+        assert failed["FailureReason"] == "ClientError: FinalMetricDataList holds 'nan', which is no number."
+        assert completed["TrainingJobStatus"] == again["TrainingJobStatus"] == "Completed"
+        started = [one.id for one in world.runtime.started if one.id.startswith("training-bad-")]
+        assert len(started) == (0 if refused == "Downloading" else 1)
+        assert "job_driver_broke" not in caplog.text
 
     asyncio.run(scenario())
 
