@@ -244,6 +244,8 @@ def test_what_the_house_holds_is_listed_described_and_read(house):
 def test_children_of_groups_and_pipelines_are_listed_and_described(house):
     sagemaker = client(house, "sagemaker")
     sagemaker.create_model_package_group(ModelPackageGroupName="group")
+    client(house, "s3").create_bucket(Bucket="somewhere")
+    client(house, "s3").put_object(Bucket="somewhere", Key="model.tar.gz", Body=b"")
     container = {"Image": IMAGE, "ModelDataUrl": "s3://somewhere/model.tar.gz"}
     specification = {
         "Containers": [container],
@@ -293,6 +295,20 @@ def test_a_quickstart_that_cannot_succeed_says_so_before_it_installs_anything(do
     assert told.stderr.startswith("Error: Jobs cannot be isolated: ")
     assert "sudo sysctl -w user.max_user_namespaces=15000" in told.stderr
     assert not (down_house.home / "sdk").exists()
+
+
+def test_a_quickstart_whose_interpreter_has_left_the_machine_installs_again(down_house):
+    """After an upgrade of the distribution the program's interpreter was a link to nowhere."""
+    from sagehouse.app.commands.quickstart import SDK
+
+    sdk = down_house.home / "sdk"
+    (sdk / "bin").mkdir(parents=True)
+    (sdk / "bin" / "python").symlink_to("/usr/bin/python2.6")
+    (sdk / ".ready").write_text("\n".join(SDK))
+    offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
+    house = RunningHouse(down_house.home, {**down_house.environment, **offline})
+    assert refused(house, "quickstart").endswith("Error: The SageMaker SDK could not be installed; see above.")
+    assert os.access(sdk / "bin" / "python", os.X_OK)
 
 
 # Running programs.

@@ -13,7 +13,7 @@ from sagehouse.activation import home_directory, running_house
 from sagehouse.app.commands.options import home_option, made
 from sagehouse.app.config import DEFAULT_PORT
 
-_REQUIREMENTS = ("sagemaker==2.257.7", "scikit-learn>=1.7", "pandas>=2.2", "rich>=13")
+SDK = ("sagemaker==2.257.7", "scikit-learn>=1.7", "pandas>=2.2", "rich>=13")
 """The SDK the example is written for, in an environment of its own."""
 
 
@@ -94,16 +94,17 @@ def _sdk_environment(directory: Path) -> Path:
     environment = directory / "sdk"
     python = environment / "bin" / "python"
     ready = environment / ".ready"
-    if ready.exists() and ready.read_text() == "\n".join(_REQUIREMENTS):
+    if python.exists() and ready.exists() and ready.read_text() == "\n".join(SDK):
         return python
     click.echo("Installing the SageMaker SDK into an environment of its own …")
+    shutil.rmtree(environment, ignore_errors=True)  # uv clears only what is whole
     uv, settings = find_uv_bin(), pip_settings()
     variables = uv_environment(settings, cache=directory / "sdk-cache")
     for arguments in (
-        ["venv", "-q", "--clear", "--python", sys.executable, str(environment)],
-        ["pip", "install", "-q", "--python", str(python), *uv_options(settings), *_REQUIREMENTS],
+        ["venv", "-q", "--python", sys.executable, str(environment)],
+        ["pip", "install", "-q", "--compile-bytecode", "--python", str(python), *uv_options(settings), *SDK],
     ):
         if subprocess.run([uv, *arguments], env=variables, cwd=directory, check=False).returncode:
-            raise click.ClickException("The SageMaker SDK could not be installed; the installer's words are above.")
-    ready.write_text("\n".join(_REQUIREMENTS))
+            raise click.ClickException("The SageMaker SDK could not be installed; see above.")
+    ready.write_text("\n".join(SDK))
     return python
