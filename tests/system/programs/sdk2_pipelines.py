@@ -44,6 +44,7 @@ from sagemaker.workflow.retry import (
     StepExceptionTypeEnum,
     StepRetryPolicy,
 )
+from sagemaker.workflow.selective_execution_config import SelectiveExecutionConfig
 from sagemaker.workflow.step_collections import RegisterModel
 from sagemaker.workflow.steps import CacheConfig, CreateModelStep, ProcessingStep, TrainingStep, TransformStep
 from sdk2_promises import main, promise, refused, script, unique
@@ -421,6 +422,31 @@ def a_step_is_taken_from_the_cache_while_it_is_fresh():
     assert after["Cached"]["Metadata"] == before["Cached"]["Metadata"]
     assert "CacheHitResult" not in after["NotCached"]
     assert after["NotCached"]["Metadata"] != before["NotCached"]["Metadata"]
+
+
+@promise
+def selected_steps_run_again_on_what_an_earlier_execution_left():
+    one, two = quick("One"), quick("Two", depends_on=["One"])
+    three = quick("Three", arguments=["0", two.properties.ProcessingJobName])
+    pipeline = Pipeline(name=unique("selected"), steps=[one, two, three], sagemaker_session=session())
+    whole = started(pipeline)
+    whole.wait(**DELAY)
+    again = pipeline.start(
+        selective_execution_config=SelectiveExecutionConfig(
+            selected_steps=["Three"], source_pipeline_execution_arn=whole.arn
+        )
+    )
+    again.wait(**DELAY)
+    before, after = steps_of(whole), steps_of(again)
+    assert {name for name, step in after.items() if "SelectiveExecutionResult" not in step} == {"Three"}, after
+    assert after["Three"]["Metadata"] != before["Three"]["Metadata"]
+    arguments = client.describe_processing_job(
+        ProcessingJobName=after["Three"]["Metadata"]["ProcessingJob"]["Arn"].split("/")[-1]
+    )["AppSpecification"]["ContainerArguments"]
+    assert arguments[1].lower() == before["Two"]["Metadata"]["ProcessingJob"]["Arn"].split("/")[-1], arguments
+    with refused(ClientError) as errors:
+        pipeline.start(selective_execution_config=SelectiveExecutionConfig(selected_steps=["Four"]))
+    assert "no step 'Four'" in str(errors[0]), errors
 
 
 @promise

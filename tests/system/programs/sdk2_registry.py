@@ -148,6 +148,27 @@ def versions_are_registered_listed_approved_and_deployed():
 
 
 @promise
+def what_waits_for_approval_is_not_deployed_unless_the_sdk_approves_it():
+    group = unique("waiting")
+    waiting = registered(group, 5)
+    container = {"ModelPackageName": waiting.model_package_arn}
+    with refused(ClientError) as errors:
+        client.create_model(ModelName=unique("waiting"), ExecutionRoleArn=role, PrimaryContainer=container)
+    assert "is PendingManualApproval, not Approved" in str(errors[0]), errors
+    client.update_model_package(ModelPackageArn=waiting.model_package_arn, ModelApprovalStatus="Rejected")
+    with refused(ClientError) as errors:
+        client.create_model(ModelName=unique("rejected"), ExecutionRoleArn=role, PrimaryContainer=container)
+    assert "is Rejected, not Approved" in str(errors[0]), errors
+    waiting.create()
+    described = client.describe_model_package(ModelPackageName=waiting.model_package_arn)
+    assert described["ModelApprovalStatus"] == "Approved", described
+    assert (
+        client.describe_model(ModelName=waiting.name)["Containers"][0]["ModelPackageName"]
+        == container["ModelPackageName"]
+    )
+
+
+@promise
 def a_package_becomes_a_model_and_an_endpoint_with_boto3():
     group = unique("boto")
     client.create_model_package_group(ModelPackageGroupName=group)

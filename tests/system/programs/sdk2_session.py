@@ -11,8 +11,12 @@ import boto3
 import sagemaker
 from botocore.exceptions import ClientError, WaiterError
 from sagemaker import image_uris
+from sagemaker.config import load_sagemaker_config
 from sagemaker.s3 import S3Downloader, S3Uploader, s3_path_join
 from sagemaker.s3_utils import parse_s3_url
+from sagemaker.session import container_def, production_variant
+from sagemaker.sklearn import SKLearn
+from sagemaker.sklearn.processing import SKLearnProcessor
 from sdk2_promises import main, promise, refused, script, unique
 
 HERE = tempfile.mkdtemp()
@@ -229,6 +233,94 @@ def s3_lists_versions_of_the_truth():
 
     assert urllib.request.urlopen(url).read() == b"x"
     s3.get_waiter("object_exists").wait(Bucket=bucket, Key=f"{prefix}/1/1.txt")
+
+
+@promise
+def a_users_defaults_fill_in_what_a_program_leaves_out():
+    own, named = unique("defaults-bucket"), "arn:aws:iam::123456789012:role/DefaultsRole"
+    boto3.client("s3").create_bucket(Bucket=own)
+    tags = [{"Key": "team", "Value": "churn"}]
+    defaults = script(
+        HERE,
+        "defaults/config.yaml",
+        f"""
+        SchemaVersion: "1.0"
+        SageMaker:
+          PythonSDK:
+            Modules:
+              Session:
+                DefaultS3Bucket: {own}
+                DefaultS3ObjectKeyPrefix: team/churn
+          TrainingJob:
+            RoleArn: {named}
+            EnableNetworkIsolation: true
+            Environment: {{FLAVOUR: plain}}
+            Tags: {json.dumps(tags)}
+            VpcConfig: {{SecurityGroupIds: [sg-1], Subnets: [subnet-1]}}
+          ProcessingJob:
+            RoleArn: {named}
+            NetworkConfig: {{EnableNetworkIsolation: true}}
+        """,
+    )
+    mine = sagemaker.Session(sagemaker_config=load_sagemaker_config([defaults]))
+    entry = script(HERE, "defaults/train.py", "import os; print('flavour', os.environ['FLAVOUR'])")
+    estimator = SKLearn(entry, framework_version="1.2-1", instance_type="ml.m5.large", sagemaker_session=mine)
+    estimator.fit(logs=False)
+    job = estimator.latest_training_job.describe()
+    assert job["RoleArn"] == named
+    assert job["EnableNetworkIsolation"] is True
+    assert job["VpcConfig"] == {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
+    assert job["OutputDataConfig"]["S3OutputPath"] == f"s3://{own}/team/churn/"
+    assert estimator.model_data.startswith(f"s3://{own}/team/churn/")
+    assert client.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"] == tags
+    processor = SKLearnProcessor("1.2-1", instance_type="ml.m5.large", instance_count=1, sagemaker_session=mine)
+    processor.run(code=script(HERE, "defaults/process.py", "print('ran')"), logs=False)
+    job = processor.latest_job.describe()
+    assert (job["RoleArn"], job["NetworkConfig"]["EnableNetworkIsolation"]) == (named, True)
+
+
+@promise
+def the_sessions_own_calls_train_host_update_and_process():
+    """What labs call that go below the estimators: session.train, create_model_from_job, endpoint_from_..."""
+    name, xgboost = unique("low"), image_uris.retrieve("xgboost", "us-east-1", "1.7-1")
+    rows = "".join(f"{n % 2},{n % 2},{n}\n" for n in range(40))
+    data = session.upload_string_as_file_body(rows, bucket, f"{name}/train/train.csv").rpartition("/")[0]
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": data}}
+    session.train(
+        input_mode="File",
+        input_config=[{"ChannelName": "train", "DataSource": source, "ContentType": "text/csv"}],
+        role=role,
+        job_name=name,
+        output_config={"S3OutputPath": f"s3://{bucket}/{name}"},
+        resource_config={"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5},
+        vpc_config=None,
+        hyperparameters={"num_round": "3", "objective": "binary:logistic"},
+        stop_condition={"MaxRuntimeInSeconds": 600},
+        tags=None,
+        metric_definitions=None,
+        image_uri=xgboost,
+    )
+    session.logs_for_job(name, wait=True, poll=1)
+    artifact = session.describe_training_job(name)["ModelArtifacts"]["S3ModelArtifacts"]
+    assert session.create_model_from_job(name, role=role) == name
+    assert session.create_model(name, role, container_def(xgboost, artifact)) == name, "an existing one is used"
+    assert session.create_endpoint_config(name, name, 1, "ml.m5.large") == name
+    assert session.endpoint_from_model_data(artifact, xgboost, 1, "ml.m5.large", name=f"{name}-data", role=role)
+    assert session.create_endpoint(name, name) == name
+    variant = production_variant(name, "ml.m5.xlarge", 1, variant_name="Larger")
+    session.create_endpoint_config_from_existing(name, f"{name}-2", new_production_variants=[variant])
+    session.update_endpoint(name, f"{name}-2")
+    assert session.endpoint_in_service_or_not(name)
+    assert session.wait_for_endpoint(name, poll=1)["ProductionVariants"][0]["VariantName"] == "Larger"
+    with refused(ClientError) as errors:
+        body = b"1,1,7\n"
+        session.sagemaker_runtime_client.invoke_endpoint(EndpointName=name, ContentType="text/csv", Body=body)
+    assert errors[0].response["OriginalStatusCode"] == 400, errors
+    assert "Feature size of csv inference data 3 is not consistent" in str(errors[0]), "the label was sent, too"
+    for endpoint in (name, f"{name}-data"):
+        session.delete_endpoint(endpoint)
+        session.delete_endpoint_config(endpoint)
+        session.delete_model(endpoint)
 
 
 @promise

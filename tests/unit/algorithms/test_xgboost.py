@@ -186,7 +186,7 @@ def test_hidden_files_are_refused_and_underscored_ones_passed_over(job: XGBoostJ
 @pytest.mark.parametrize(
     ("files", "kind", "words"),
     [
-        ({}, "text/csv", "No data in the train channel: there are no files in"),
+        ({}, "text/csv", "No data in the train channel: there are no files with anything in them in"),
         ({"a": "label,x\n1,2\n"}, "text/csv", "label in the first column, and no header"),
         ({"a": "1\n2\n"}, "text/csv", "1 columns are too few"),
         ({"a": "1,2\n"}, None, "First line '1,2...' of file 'a' is not in 'LIBSVM' format"),

@@ -30,7 +30,9 @@ def read_channel(name, directory, kind, *, has_weights=False):
     """Return the Rows of a channel. UserError, naming channel and file, if there are none or they cannot be read."""
     files = files_of(directory)
     if not files:
-        raise UserError("No data in the %s channel: there are no files in %s." % (name, directory))
+        raise UserError(
+            "No data in the %s channel: there are no files with anything in them in %s." % (name, directory)
+        )
     info("File path %s of input files" % directory)
     rows = _stacked([_read(path, kind, has_weights) for path in files])
     if rows.labels is None or len(rows.labels) != rows.features.shape[0]:
