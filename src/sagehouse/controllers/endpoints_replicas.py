@@ -113,7 +113,7 @@ class Replicas:
         self._heard()
 
     async def _reason(self, deployment: Deployment, replica: Replica, ended: Observed) -> str:
-        said = ended.detail or await last_line(self._ports, self._server(deployment, replica))
+        said = ended.detail or await last_line(self._ports, self._server(deployment, replica), ended=ended)
         return no_ping(deployment.variant.name, last_words=said)
 
     async def why_silent(self, deployment: Deployment) -> str:

@@ -247,8 +247,13 @@ async def _missed_pings(ports: WorkloadPorts, socket: Path) -> None:
         missed = 0 if await ports.serving.ping(socket) else missed + 1
 
 
-async def last_line(ports: WorkloadPorts, server: Server) -> str:
-    """Return the line of the server's log that says what went wrong; "" if there is none."""
+async def last_line(ports: WorkloadPorts, server: Server, *, ended: Observed | None = None) -> str:
+    """Return the line of the server's log that says what went wrong; if there is none, how it `ended`, if it has."""
+    codes = ", ".join(str(code) for code in ended.exit_codes.values()) if ended else ""
+    return await _last_line(ports, server) or (f"none, exit code: {codes}" if codes else "")
+
+
+async def _last_line(ports: WorkloadPorts, server: Server) -> str:
     try:
         page = await ports.streams.read(
             server.scope, server.log_group, server.log_stream, position=None, backwards=True, limit=_TAIL_EVENTS

@@ -22,7 +22,7 @@ from sagehouse.domain.hosting.deployment import DEFAULT_STARTUP_S, Replica, inst
 from sagehouse.domain.transform.plan import Plan
 from sagehouse.kit.document import Document
 from sagehouse.ports.catalog import Stored
-from sagehouse.ports.runtime import Handle, handle_document, handle_from
+from sagehouse.ports.runtime import Handle, Observed, handle_document, handle_from
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 MEMBER = "_Servers"
@@ -117,14 +117,14 @@ class Servers:
             ended = await await_ready(self._ports, socket=one.socket, handle=one.handle)
             late.cancel()
         if ended is not None:
-            raise await self._no_ping(one.server)
+            raise await self._no_ping(one.server, ended=ended)
 
     async def _too_late(self, server: Server) -> None:
         await self._ports.clock.sleep(DEFAULT_STARTUP_S)
         raise await self._no_ping(server)
 
-    async def _no_ping(self, server: Server) -> ServerFailed:
-        said = await last_line(self._ports, server)
+    async def _no_ping(self, server: Server, *, ended: Observed | None = None) -> ServerFailed:
+        said = await last_line(self._ports, server, ended=ended)
         return ServerFailed(f"The primary container did not pass the ping health check. {_SEE_LOGS} {said}".strip())
 
     async def watch(self, one: Running) -> None:

@@ -135,6 +135,18 @@ def test_a_server_that_dies_while_it_starts_fails_the_endpoint_at_once_with_its_
     assert not [path for path in (tmp_path / "run").iterdir() if path.name != "models"]
 
 
+def test_a_server_that_ends_without_a_word_is_told_with_its_exit_code(tmp_path):
+    """A script that calls sys.exit left the user with "see the logs", and nothing in them."""
+
+    async def scene(world: World):
+        key = await world.up()
+        return (await world.catalog.get(key)).document
+
+    world = World(tmp_path, model=lambda workload: None, fate=lambda workload: Fate(after_s=0.5, exit_code=3))
+    document = play(world, scene)
+    assert document["FailureReason"].endswith("Last words of the container: none, exit code: 3")
+
+
 def test_a_server_that_never_answers_its_ping_fails_after_the_start_up_limit(tmp_path):
     async def scene(world: World):
         began = world.clock.now()

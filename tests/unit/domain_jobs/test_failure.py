@@ -47,6 +47,11 @@ def test_the_exit_code_and_the_log_are_told_however_long_the_failure_is():
     assert reason.endswith("xx, exit code: 7. See the log: /aws/sagemaker/TrainingJobs job/algo-1-1")
 
 
+def test_the_exit_code_follows_a_sentence_without_its_stop():
+    told = str(script_failed(exit_code=1, failure="UserError: set InstanceCount to 1.", last_words="", log=""))
+    assert told == "AlgorithmError: UserError: set InstanceCount to 1, exit code: 1"
+
+
 def test_what_a_launcher_leaves_does_not_hide_the_scripts_own_last_line():
     """SDK 3.x's driver wrote that `python train.py` returned 1, and nobody was told why."""
     left = "subprocess.CalledProcessError: Command 'train.py' returned non-zero exit status 1."

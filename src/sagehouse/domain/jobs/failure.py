@@ -46,10 +46,9 @@ def script_failed(*, exit_code: int, failure: str, last_words: str, log: str) ->
     said, words = failure.strip(), last_words.strip()
     if said and words and words not in said:
         ending = f". The log's last traceback: {words[:_MAX_WORDS]}{ending}"
-        said = said.rstrip(".")
     said = said or words or "the script ended without a word"
     room = MAX_CHARACTERS - len("AlgorithmError: ") - len(ending)
-    return FailureReason(fault="AlgorithmError", text=said[:room].rstrip() + ending)
+    return FailureReason(fault="AlgorithmError", text=said[:room].rstrip(" .\n") + ending)
 
 
 def out_of_memory() -> FailureReason:
