@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 
 from sagehouse.gateway.authority import Authority
 from sagehouse.gateway.protocol import BoundedProtocol
-from sagehouse.gateway.tunnel import Unreachable, Upstream, pass_through, peek, read_header
+from sagehouse.gateway.tunnel import Unreachable, Upstream, pass_through, peek, read_header, readable
 from sagehouse.wire.addressing import is_aws_host
 
 App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
@@ -125,7 +125,7 @@ class Listener:
 
     async def _hand_over(self, connection: socket.socket) -> bool:
         async with asyncio.timeout(_IDLE_S):
-            first = await _first_bytes(connection)
+            first = await first_bytes(connection)
         if first == _METHOD:
             return await self._connect(connection)
         if not first:
@@ -196,10 +196,15 @@ class Listener:
                 connection.transport.abort()
 
 
-async def _first_bytes(connection: socket.socket) -> bytes:
+async def first_bytes(connection: socket.socket) -> bytes:
     """Return enough to tell CONNECT from other methods: 8 bytes, or fewer that cannot become it."""
-    while True:
+    seen = await peek(connection, len(_METHOD))
+    if seen and len(seen) < len(_METHOD) and _METHOD.startswith(seen):
+        # What has arrived stays readable: without this, waiting for the rest would spin.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(_METHOD))
+        try:
+            await readable(connection)
+        finally:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         seen = await peek(connection, len(_METHOD))
-        if len(seen) == len(_METHOD) or not seen or not _METHOD.startswith(seen):
-            return seen
-        await asyncio.sleep(0.005)  # what has arrived stays readable, so waiting for "readable" would spin
+    return seen

@@ -115,10 +115,11 @@ async def peek(connection: socket.socket, size: int) -> bytes:
         try:
             return connection.recv(size, socket.MSG_PEEK)
         except BlockingIOError:
-            await _readable(connection)
+            await readable(connection)
 
 
-async def _readable(connection: socket.socket) -> None:
+async def readable(connection: socket.socket) -> None:
+    """Return when bytes have arrived, as many as the socket waits for, or the stream has ended."""
     loop = asyncio.get_running_loop()
     arrived: asyncio.Future[None] = loop.create_future()
     descriptor = connection.fileno()

@@ -12,7 +12,7 @@ import uvloop
 from botocore.config import Config
 from tests.unit.gateway.house import SteadyClock, a_running_gateway, listening
 
-from sagehouse.gateway.listener import Listener, bind
+from sagehouse.gateway.listener import Listener, bind, first_bytes
 from sagehouse.gateway.tunnel import Upstream
 
 
@@ -95,6 +95,34 @@ def test_a_connection_that_comes_byte_by_byte_is_understood(running):
         context = ssl.create_default_context(cafile=str(running.bundle))
         with context.wrap_socket(connection, server_hostname="sts.amazonaws.com") as secured:
             assert b" 200 OK" in answer_to(secured, b"GET /_sagehouse/health HTTP/1.1\r\nHost: x\r\n\r\n")
+
+
+class LoopWithoutTimers(asyncio.SelectorEventLoop):
+    def call_at(self, *_arguments, **_more):
+        raise AssertionError("something looks again and again")
+
+
+@pytest.mark.parametrize(("rest", "seen"), [(b"CT sts", b"CONNECT "), (b"", b"CONNE")])
+def test_a_connection_that_stops_inside_its_first_word_is_not_looked_at_again(rest, seen):
+    """Each was looked at 200 times a second: two thousand of them left no time for anybody else."""
+
+    async def scene(client, server):
+        client.sendall(b"CONNE")
+        looking = asyncio.create_task(first_bytes(server))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        client.sendall(rest)
+        client.shutdown(socket.SHUT_WR)
+        assert await looking == seen
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening_socket,
+        asyncio.Runner(loop_factory=LoopWithoutTimers) as runner,
+        dialled(listening_socket.getsockname()[1]) as client,
+        listening_socket.accept()[0] as server,
+    ):
+        server.setblocking(False)
+        runner.run(scene(client, server))
 
 
 def test_another_host_is_reached_through_a_tunnel(running):
