@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -29,6 +30,7 @@ from sagehouse.runtimes.process.removal import remove_tree
 
 THROWN = "thrown"
 """Directory of the data directory for what is to be removed: nobody waits for that."""
+_OPEN_FILES = 65_536
 _log = logging.getLogger("sagehouse.app")
 
 
@@ -45,6 +47,7 @@ def serve(config: Config) -> int:
     except (Taken, OSError) as error:
         print(f"sagehouse up: {error}", file=sys.stderr)
         return 1
+    _allow_many_files()
     with lock, listening:
         try:
             uvloop.run(_run(config, listening))
@@ -52,6 +55,12 @@ def serve(config: Config) -> int:
             print(f"sagehouse up: {error}", file=sys.stderr)
             return 1
     return 0
+
+
+def _allow_many_files() -> None:
+    """Raise the usual 1,024 open files, which a few busy clients with idle connections use up."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, _OPEN_FILES)), most))
 
 
 def _listen(config: Config) -> socket.socket:

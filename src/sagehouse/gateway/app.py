@@ -4,6 +4,7 @@ A handler that sets `exchange.response` ends the list. Whatever is raised become
 service understands; only what nobody foresaw is a 500, logged with its traceback and the request id.
 """
 
+import errno
 import json
 import logging
 import time
@@ -36,6 +37,8 @@ BODY_LIMIT_BYTES = 64 * 1024 * 1024  # of bytes that do not stream; InvokeEndpoi
 DOCUMENT_LIMIT_BYTES = 8 * 1024 * 1024
 """Of JSON, XML and forms. The longest that AWS takes are 10,000 parts or 1,000 keys of S3, some 5 MB; 60 MB of members
 held the house up for 20 s."""
+_EXHAUSTED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
+"""What the machine has run out of, or has broken, whatever the operation."""
 
 _log = logging.getLogger("sagehouse.gateway")
 _access_log = logging.getLogger("sagehouse.access")
@@ -142,10 +145,19 @@ class Gateway:
             )
         except SagehouseError as error:
             return self._error(exchange, error)
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                return self._unforeseen(exchange)
+            _log.warning("event=exhausted request_id=%s %s error=%s", exchange.request_id, _where(exchange), error)
+            text = f"This machine could not do it now: {error.strerror}. The house goes on; mend that and try again."
+            return self._error(exchange, Unavailable(text))
         except Exception:  # noqa: BLE001 - what nobody foresaw: the client gets an answer, the log the traceback
-            _log.exception("event=unforeseen request_id=%s %s", exchange.request_id, _where(exchange))
-            text = f"An internal error occurred; the log of sagehouse names request {exchange.request_id}."
-            return self._error(exchange, Unavailable(text, code="InternalFailure"))
+            return self._unforeseen(exchange)
+
+    def _unforeseen(self, exchange: Exchange) -> HttpResponse:
+        _log.exception("event=unforeseen request_id=%s %s", exchange.request_id, _where(exchange))
+        text = f"An internal error occurred; the log of sagehouse names request {exchange.request_id}."
+        return self._error(exchange, Unavailable(text, code="InternalFailure"))
 
     def _error(self, exchange: Exchange, error: SagehouseError) -> HttpResponse:
         service = exchange.target.service if exchange.target else None

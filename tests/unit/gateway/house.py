@@ -1,6 +1,7 @@
 """A gateway over six-line services, listening on a real port: what the gateway's tests share."""
 
 import asyncio
+import errno
 import hashlib
 import itertools
 import threading
@@ -121,7 +122,9 @@ class Shelf:
     async def get_bucket_location(self, _house, _call, _request):
         return {"LocationConstraint": "eu-west-1"}
 
-    async def delete_bucket(self, _house, _call, _request):
+    async def delete_bucket(self, _house, _call, request):
+        if request["Bucket"] == "full-disk":
+            raise OSError(errno.ENOSPC, "No space left on device", "/somewhere")
         return {}
 
     async def invoke_endpoint(self, _house, _call, request):

@@ -84,6 +84,13 @@ def test_what_nobody_foresaw_is_logged_with_its_request_id_and_answered_as_inter
     assert record.getMessage().split("request_id=")[1][:36] in message
 
 
+def test_what_the_machine_has_run_out_of_is_said_and_may_be_tried_again(running):
+    """Without inodes CreateLogGroup was a 500; and so was any write to a disk that had become read-only."""
+    status, code, message = error_of(lambda: running.client("s3").delete_bucket(Bucket="full-disk"))
+    assert (status, code) == (503, "ServiceUnavailable")
+    assert "No space left on device" in message
+
+
 def test_an_operation_asks_another_from_inside(running):
     answer = running.client("sagemaker").describe_endpoint(EndpointName="e")
     assert answer["EndpointArn"].endswith("assumed-role/SageMakerRole/session")

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,6 +43,22 @@ def descendants(pid: int) -> list[int]:
         int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()
     ]
     return children + [below for child in children for below in descendants(child)]
+
+
+def test_a_job_whose_directory_is_removed_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who deleted a data directory left jobs and model servers behind that nobody could find or stop any more."""
+    supervise_after(monkeypatch, "from sagehouse.runtimes.process import supervisor; supervisor.LOOK_S = 0.01")
+    supervisors: list[int] = []
+
+    async def scene(runtime: ProcessRuntime) -> Observed:
+        handle = await runtime.start(a_shell_job(tmp_path, STUBBORN))
+        await until(lambda: printed(tmp_path, "ready\n"))
+        supervisors.append(supervisor_of(handle))
+        shutil.rmtree(tmp_path, ignore_errors=True)
+        await until(lambda: not is_alive(supervisors[0]))
+        return await runtime.poll(handle)
+
+    assert attend(scene).reason == "lost"
 
 
 def test_what_a_job_leaves_running_dies_with_it(tmp_path: Path) -> None:
@@ -327,7 +344,7 @@ def test_a_disk_that_is_full_before_the_start_is_noted_is_the_reason(tmp_path: P
 
     spec: Any = {"hosts": []}
     read, write = os.pipe()
-    Filled(str(tmp_path), spec, read).run()
+    Filled(str(tmp_path), spec, control=read, lock=read).run()
     os.close(read)
     os.close(write)
     status = json.loads((tmp_path / ledger.STATUS).read_text())

@@ -105,6 +105,13 @@ def test_on_another_file_system_the_bytes_are_copied_and_that_is_said(house: Hou
     house.run(scenario)
 
 
+def test_an_index_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
+    """The house ended with a traceback."""
+    (tmp_path / "index.sqlite").write_text("no database " * 1000)
+    with pytest.raises(Unavailable, match="file is not a database"):
+        ObjectStore(tmp_path)
+
+
 def test_an_ingested_file_is_not_copied(house: House, tmp_path: Path) -> None:
     async def scenario(store: ObjectStore) -> None:
         out = tmp_path / "out"

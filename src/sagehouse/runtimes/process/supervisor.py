@@ -32,8 +32,8 @@ PEER_GRACE_S = 10.0
 """How long the other hosts of a workload get after one has failed."""
 RESERVE_BYTES = 64 * 1024
 """Kept free, so that the end can be recorded on a disk that the workload has filled."""
-LONGEST_WAIT_S = 86_400.0
-"""One wait for what comes next. epoll takes 24.8 days of milliseconds; jobs may be given 28 days and more."""
+LOOK_S = 5.0
+"""Between looks whether the workload's directory is still there."""
 FULL = (b"No space left on device", b"Disk quota exceeded")
 
 
@@ -54,10 +54,11 @@ class Running:
 class Supervisor:
     """`reason` is the first thing that ended the workload, "" while nothing has; `codes` hold the first end first."""
 
-    def __init__(self, state: str, spec: Spec, control: int) -> None:
+    def __init__(self, state: str, spec: Spec, *, control: int, lock: int) -> None:
         self.state = state
         self.spec = spec
         self.control = control
+        self.lock = lock
         self.epoll = select.epoll()
         self.handlers: dict[int, tuple[Callable[[Running], None], Running]] = {}
         self.running: list[Running] = []
@@ -122,17 +123,19 @@ class Supervisor:
     def _turn(self) -> None:
         """Wait for what comes next, a descriptor or a deadline, and deal with it."""
         now = time.monotonic()
-        deadlines = [at for at in (self.stop_at, self.kill_at) if at is not None]
+        deadlines = [now + LOOK_S, *(at for at in (self.stop_at, self.kill_at) if at is not None)]
         if self._living():
             deadlines.append(self.look_at)
-        timeout = min(max(0.0, min(deadlines) - now), LONGEST_WAIT_S) if deadlines else None
-        for descriptor, _ in self.epoll.poll(timeout):
+        for descriptor, _ in self.epoll.poll(max(0.0, min(deadlines) - now)):
             if descriptor == self.control:
                 self._on_control()
             elif descriptor in self.handlers:
                 handler, host = self.handlers[descriptor]
                 handler(host)
         now = time.monotonic()
+        if os.fstat(self.lock).st_nlink == 0 and self.reason != "lost":
+            self._end("lost", "its directory was removed")  # so nobody could find it to stop it
+            self._kill()
         if self.stop_at is not None and now >= self.stop_at:
             self.stop_at = None
             self._stop("timed_out", self.spec["stop_grace_s"])
@@ -322,6 +325,8 @@ class Supervisor:
         path = f"{self.state}/{ledger.STATUS}"
         try:
             ledger.replace(path, status, is_durable=True)
+        except FileNotFoundError:
+            return  # the directory was removed
         except OSError:
             os.unlink(f"{self.state}/{ledger.RESERVE}")
             ledger.replace(path, status, is_durable=True)
@@ -380,4 +385,4 @@ def main() -> None:
     os.close(began)
     os.close(reserve)
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # of init, whose own parent leaves
-    Supervisor(state, spec, control).run()
+    Supervisor(state, spec, control=control, lock=lock).run()

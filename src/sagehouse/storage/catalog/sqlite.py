@@ -153,7 +153,10 @@ def _open_for_writing(path: Path, *, synchronous: str, limit_bytes: int | None) 
     except BaseException as error:
         connection.close()
         if isinstance(error, sqlite3.Error):
-            raise Unavailable(f"The catalog {path} cannot be opened: {error}.") from error
+            raise Unavailable(
+                f"The catalog {path} cannot be opened: {error}. Put a copy of the data directory in its place, or "
+                "begin with an empty house: sagehouse reset"
+            ) from error
         raise
     return connection
 

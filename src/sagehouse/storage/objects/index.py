@@ -25,8 +25,14 @@ class Index:
     def __init__(self, path: Path, *, is_power_safe: bool) -> None:
         self._path = str(path)
         self._is_power_safe = is_power_safe
-        writing = self._connect()
-        writing.executescript(TABLES)
+        try:
+            writing = self._connect()
+            writing.executescript(TABLES)
+        except sqlite3.Error as error:
+            raise Unavailable(
+                f"The index of the object store {path} cannot be opened: {error}. Put a copy of the data directory in "
+                "its place, or begin with an empty house: sagehouse reset"
+            ) from error
         self.reserve = Reserve(path.with_name("reserve"))
         self.reserve.hold()
         self._writer = GroupWriter(writing, name="objects-writer", told=_told, relieve=self.reserve.release)
