@@ -292,16 +292,18 @@ def test_a_job_whose_supervisor_is_killed_is_lost_and_leaves_no_process(tmp_path
 
 
 def test_a_lost_job_is_not_started_again_under_the_same_id(tmp_path: Path) -> None:
+    runs = tmp_path / "ml" / "runs"
+
     async def scene(runtime: ProcessRuntime) -> Observed:
         job = a_shell_job(tmp_path, "echo x >> /opt/ml/runs; sleep 300")
         handle = await runtime.start(job)
-        await until((tmp_path / "ml" / "runs").exists)
+        await until(lambda: runs.exists() and runs.read_text() == "x\n")
         os.kill(supervisor_of(handle), signal.SIGKILL)
         await runtime.wait(handle)
         return await runtime.poll(await runtime.start(job))
 
     assert attend(scene).reason == "lost"
-    assert (tmp_path / "ml" / "runs").read_text() == "x\n"
+    assert runs.read_text() == "x\n"
 
 
 def test_a_job_cannot_signal_its_supervisor_or_its_init(tmp_path: Path) -> None:
