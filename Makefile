@@ -59,5 +59,5 @@ format: $(BIN)/.ready ## Rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean: ## Remove what make made
+clean: ## Remove what make made; what a house keeps in ~/.sagehouse stays
 	rm -rf $(VENV) .envs .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -11,7 +11,7 @@ import click
 import sagehouse
 from sagehouse.activation import home_directory, running_house
 from sagehouse.app.commands.options import home_option, made
-from sagehouse.app.config import DEFAULT_PORT
+from sagehouse.app.config import DEFAULT_PORT, environments_directory
 
 SDK = ("sagemaker==2.257.7", "scikit-learn>=1.7", "pandas>=2.2", "rich>=13")
 """The SDK the example is written for, in an environment of its own."""
@@ -44,6 +44,8 @@ def quickstart(home: Path | None, port: int) -> None:
         started = subprocess.run([*command, "up", "--detach", "--port", str(port), *at_home], check=False)
         if started.returncode:
             raise click.ClickException("No house, no quickstart. Another port: export SAGEHOUSE_PORT=5101")
+    if not environments_directory(directory).exists():
+        click.echo("The first jobs wait until their Python environments are installed, half a minute each …")
     ended = subprocess.run([*command, "run", *at_home, "--", str(python), str(example)], check=False)
     if ended.returncode == 0:
         click.echo(_what_next(directory))
