@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from tests.unit.algorithms.environments import ROOT, python_of
 
+from sagehouse.runtimes.environments import MARKER
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -28,6 +30,9 @@ class Lab:
         self.image = image
         here = Path(__file__).parent
         python = python_of(image)
+        packages = json.loads((python.parent.parent / MARKER).read_text())["Packages"]
+        self.xgboost = tuple(int(part) for part in (packages.get("xgboost") or packages["xgboost-cpu"]).split(".")[:2])
+        """The version that was installed: what an image names may have no wheel for a Python of this machine."""
         self._process = subprocess.Popen(
             [python, here / "lab.py", "xgboost", "pandas", "sklearn.metrics", "scipy.sparse"],
             env={
