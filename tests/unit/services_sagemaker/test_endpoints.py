@@ -21,7 +21,7 @@ from tests.fakes.house import ACCOUNT, REGION
 from sagehouse.domain.hosting.container import container_of, definition_of
 from sagehouse.domain.hosting.deployment import Variant
 from sagehouse.domain.lifecycle import ENDPOINT
-from sagehouse.kit.errors import Invalid
+from sagehouse.kit.errors import Invalid, LimitExceeded
 from sagehouse.ports.catalog import Key
 from sagehouse.resources.transition import transition
 
@@ -247,3 +247,12 @@ def test_an_endpoint_in_progress_is_not_deleted(status: str) -> None:
         world.ask("DeleteEndpoint", EndpointName="ep")
     assert error.value.message == f'Cannot update in-progress endpoint "{ARN}endpoint/ep".'
     assert world.ask("DescribeEndpoint", EndpointName="ep")["EndpointStatus"] == status
+
+
+def test_an_endpoint_of_more_instances_than_a_machine_can_be_is_beyond_the_limit() -> None:
+    world = World()
+    world.ask(
+        "CreateEndpointConfig", **an_endpoint_config("many", ProductionVariants=[a_variant(InitialInstanceCount=101)])
+    )
+    with pytest.raises(LimitExceeded, match="for endpoint usage' is 100 Instances"):
+        world.ask("CreateEndpoint", EndpointName="ep", EndpointConfigName="many")

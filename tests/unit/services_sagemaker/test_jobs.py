@@ -11,7 +11,7 @@ from tests.fakes.house import ACCOUNT, REGION
 from sagehouse.domain.jobs.job import Job
 from sagehouse.domain.lifecycle import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Lifecycle
 from sagehouse.kit.document import Document
-from sagehouse.kit.errors import InUse, Invalid
+from sagehouse.kit.errors import InUse, Invalid, LimitExceeded
 from sagehouse.ports.catalog import Key
 from sagehouse.resources.transition import transition
 
@@ -302,3 +302,27 @@ def test_a_transform_needs_its_model_and_its_input() -> None:
         "KmsKeyId": "",
         "S3OutputPath": f"s3://{BUCKET}/predictions",
     }
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "path", "value"),
+    [
+        ("CreateTrainingJob", a_training_job("Job"), "ResourceConfig.InstanceCount", 101),
+        (
+            "CreateTrainingJob",
+            a_training_job("Job"),
+            "ResourceConfig",
+            {
+                "VolumeSizeInGB": 1,
+                "InstanceGroups": [{"InstanceType": "ml.m5.large", "InstanceCount": 101, "InstanceGroupName": "g"}],
+            },
+        ),
+        ("CreateTransformJob", a_transform_job("Job"), "TransformResources.InstanceCount", 10_000_000),
+    ],
+)
+def test_more_instances_than_a_machine_can_be_are_beyond_the_limit(
+    operation: str, request_: Document, path: str, value: Any
+) -> None:
+    """Ten million hosts were named one by one before anything else was answered."""
+    with pytest.raises(LimitExceeded, match=r"^The account-level service limit 'ml\.\S+ for \w+ job usage' is 100 "):
+        World().ask(operation, **changed(request_, path, value))

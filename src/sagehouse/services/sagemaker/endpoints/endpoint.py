@@ -17,6 +17,7 @@ from sagehouse.resources.verbs import create, describe, load
 from sagehouse.services.sagemaker.endpoints.endpoint_config import KIND as ENDPOINT_CONFIG
 from sagehouse.services.sagemaker.endpoints.model import KIND as MODEL
 from sagehouse.services.sagemaker.members import Members
+from sagehouse.services.sagemaker.quotas import check_instances
 
 _ALL_AT_ONCE = "endpoints are updated blue/green, all at once; leave it out."
 
@@ -104,9 +105,11 @@ async def delete_endpoint(house: House, call: Call, request: Document) -> Docume
 
 
 async def _config(house: House, call: Call, name: str) -> Document:
-    """Return a configuration whose models all exist."""
+    """Return a configuration whose models all exist, and that asks for no more than there may be."""
     config = await load(house, call, ENDPOINT_CONFIG, name)
-    for variant in config.document["ProductionVariants"]:
+    variants = config.document["ProductionVariants"]
+    check_instances(((one["InstanceType"], one["InitialInstanceCount"]) for one in variants), usage="endpoint")
+    for variant in variants:
         await load(house, call, MODEL, variant["ModelName"])
     return config.document
 

@@ -16,6 +16,7 @@ from sagehouse.resources.verbs import create, describe
 from sagehouse.services.sagemaker.image_uris import image_of
 from sagehouse.services.sagemaker.jobs.stopping import forget, stop
 from sagehouse.services.sagemaker.members import Members, values_at
+from sagehouse.services.sagemaker.quotas import check_instances
 from sagehouse.services.sagemaker.roles import require_role
 from sagehouse.services.sagemaker.s3 import require_bucket, require_inputs
 
@@ -132,6 +133,8 @@ def _check(_call: Call, request: Document) -> None:
         raise Invalid("ResourceConfig: InstanceType, and an InstanceCount of at least 1, are required.")
     if any(count < 1 for count in values_at(resources, "InstanceGroups[].InstanceCount")):
         raise Invalid("ResourceConfig: the InstanceCount of every instance group must be at least 1.")
+    groups = resources.get("InstanceGroups") or [resources]
+    check_instances(((one["InstanceType"], one["InstanceCount"]) for one in groups), usage="training job")
     _check_channels(request, {*values_at(resources, "InstanceGroups[].InstanceGroupName")})
     _check_stopping(request)
     image = image_of(algorithm["TrainingImage"])

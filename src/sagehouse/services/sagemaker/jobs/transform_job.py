@@ -12,6 +12,7 @@ from sagehouse.services.sagemaker.endpoints.model import KIND as MODEL
 from sagehouse.services.sagemaker.jobs.processing_job import taken
 from sagehouse.services.sagemaker.jobs.stopping import stop
 from sagehouse.services.sagemaker.members import Members
+from sagehouse.services.sagemaker.quotas import check_instances
 from sagehouse.services.sagemaker.s3 import require_bucket, require_input
 
 MEMBERS = Members(
@@ -51,6 +52,8 @@ MEMBERS = Members(
 
 def _check(_call: Call, request: Document) -> None:
     MEMBERS.refuse(request)
+    resources = request["TransformResources"]
+    check_instances([(resources["InstanceType"], resources["InstanceCount"])], usage="transform job")
     Plan.from_document(request)  # what the controller could not do is refused now
 
 
