@@ -7,6 +7,7 @@ import resource
 import secrets
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -54,7 +55,22 @@ def serve(config: Config) -> int:
         except SagehouseError as error:  # of a store that cannot be opened
             print(f"sagehouse up: {error}", file=sys.stderr)
             return 1
+        except ExceptionGroup as group:  # of a store in which something cannot be read
+            if not is_damage(group):
+                raise
+            print(
+                f"sagehouse up: A database in {config.home} is damaged. Put a copy of the directory in its place, or "
+                "begin with an empty house: sagehouse reset",
+                file=sys.stderr,
+            )
+            return 1
     return 0
+
+
+def is_damage(group: ExceptionGroup[Exception]) -> bool:
+    """Whether a database file that is not whole is among what ended the house."""
+    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return group.subgroup(lambda error: getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in codes) is not None
 
 
 def _allow_many_files() -> None:
