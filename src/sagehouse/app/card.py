@@ -59,13 +59,23 @@ def remove_card(home: Path) -> None:
     (home / HOUSE_FILE).unlink(missing_ok=True)
 
 
-def write_client_files(home: Path) -> None:
-    """Write the files the environment variables name: empty AWS configuration, an SDK without telemetry."""
-    aws, sagemaker = home / "aws", home / "sagemaker"
+def write_client_files(config: Config) -> None:
+    """Write the files the environment variables name: AWS profiles, an SDK without telemetry.
+
+    A program that asks for the profile "default" by name finds it, with the house's account and region. What somebody
+    wrote into the profiles since (`aws configure`) stays.
+    """
+    aws, sagemaker = config.home / "aws", config.home / "sagemaker"
     for directory in (aws, sagemaker):
         directory.mkdir(parents=True, exist_ok=True)
-    for name in ("config", "credentials"):
-        (aws / name).touch()
+    profiles = {
+        "config": f"[default]\nregion = {config.region}\n",
+        "credentials": f"[default]\naws_access_key_id = {config.account}\naws_secret_access_key = sagehouse\n",
+    }
+    for name, text in profiles.items():
+        path = aws / name
+        if not path.exists() or not path.stat().st_size:
+            path.write_text(text)
     (sagemaker / "config.yaml").write_text(
         "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
     )

@@ -100,7 +100,7 @@ async def _run(config: Config, listening: socket.socket) -> None:
     clock = SystemClock()
     authority = Authority(config.authority, clock)
     authority.bundle(config.bundle, extra=_trusted_already())
-    write_client_files(config.home)
+    write_client_files(config)
     rooms = build_rooms(config, url=url)
     try:
         household = Household(rooms)

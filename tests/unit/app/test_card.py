@@ -4,10 +4,11 @@ import json
 import os
 from pathlib import Path
 
+import boto3
 import pytest
 
 from sagehouse.activation import HOUSE_FILE, running_house
-from sagehouse.app.card import Taken, hold, write_card
+from sagehouse.app.card import Taken, hold, write_card, write_client_files
 from sagehouse.app.config import Config
 
 
@@ -48,3 +49,19 @@ def test_a_card_that_was_torn_is_none(tmp_path: Path) -> None:
     with hold(tmp_path):
         (tmp_path / HOUSE_FILE).write_text("{")
         assert card_of(tmp_path) is None
+
+
+def test_the_profile_default_is_the_house_s_and_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3.Session(profile_name="default") passes over the environment's keys, and found no such profile."""
+    config = Config(home=tmp_path, environments=tmp_path, account="111122223333", region="eu-west-1")
+    write_client_files(config)
+    with (tmp_path / "aws/credentials").open("a") as file:
+        file.write("[mine]\naws_access_key_id = 444455556666\naws_secret_access_key = x\n")
+    write_client_files(config)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws/config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws/credentials"))
+    default, mine = (boto3.Session(profile_name=name) for name in ("default", "mine"))
+    assert default.region_name == "eu-west-1"
+    assert [one.get_credentials().access_key for one in (default, mine)] == ["111122223333", "444455556666"]
