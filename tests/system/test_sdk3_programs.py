@@ -356,6 +356,10 @@ def test_functions_run_as_jobs_and_their_values_and_errors_come_back(functions: 
     assert functions["result"] == 42
 
 
+def test_an_inference_specification_is_served_as_it_was_pickled(functions: Facts) -> None:
+    assert functions["served"] == [[7.0, 21.0]]
+
+
 def test_the_session_moves_files(session: Facts) -> None:
     assert session["bucket"] == "sagemaker-us-east-1-123456789012"
     assert session["account"] == ["123456789012", "us-east-1", session["role"]]

@@ -128,7 +128,8 @@ async def build(server: Server, ports: WorkloadPorts) -> Workload:
     if is_new:
         place.model.unlink(missing_ok=True)
         place.prepare(await ports.models.provide(server.container.artifact))
-    equipment = await equip(ports.environments, image, text=await _requirements(server, ports, place))
+    text = await _requirements(server, ports, place)
+    equipment = await equip(ports.environments, image, text=text, python=server.container.python)
     environment = equipment.environment
     if is_new:
         await tell(environment.note, server, ports)

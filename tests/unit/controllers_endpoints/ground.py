@@ -102,7 +102,7 @@ def an_archive(**files: str) -> bytes:
 def resolve(uri: str) -> Image:
     if "scikit-learn" not in uri:
         raise NotFound(f"No image {uri!r} here.")
-    requirements = Requirements(packages=["scikit-learn==1.2.2"], pythons=["3.11"])
+    requirements = Requirements(packages=["scikit-learn==1.2.2"], pythons=["3.11", "3.12"])
     return Image(
         uri=uri,
         repository="sagemaker-scikit-learn",

@@ -53,6 +53,13 @@ def test_what_is_not_surely_to_be_installed_is_left_to_the_server(tmp_path, file
     assert [spec.requirements for spec in world.environments.ensured] == [""]
 
 
+@pytest.mark.parametrize(("local", "first"), [("3.12.1", "3.12"), ("3.7.16", "3.11"), ("", "3.11")])
+def test_what_a_model_builder_pickled_is_served_on_its_python(tmp_path, local, first):
+    world = World(tmp_path)
+    asyncio.run(told(world, an_archive(**CODE), Environment={"LOCAL_PYTHON": local}))
+    assert [spec.alternatives[0].pythons[0] for spec in world.environments.ensured] == [first, first]
+
+
 def test_what_cannot_be_installed_beforehand_is_left_to_the_servers_own_pip(tmp_path):
     world = World(tmp_path)
     world.environments.missing = frozenset({TEXT.strip()})

@@ -69,11 +69,26 @@ def test_nothing_of_the_control_plane_is_inherited(tmp_path: Path, monkeypatch: 
 
 
 def test_system_directories_cannot_be_written(tmp_path: Path) -> None:
-    files = [f"{folder}/sagehouse-{os.getpid()}" for folder in ("/usr", "/bin", "/lib", "/etc/ssl/certs")]
+    files = [f"{folder}/sagehouse-{os.getpid()}" for folder in ("/usr", "/bin", "/usr/lib", "/etc/ssl/certs")]
     script = f"for f in {' '.join(files)} /proc/sys/kernel/core_pattern; do (echo x > $f); done"
     run(a_shell_job(tmp_path, script))
     assert output(tmp_path).count("Read-only file system") == 5
     assert not any(Path(file).exists() for file in files)
+
+
+@pytest.mark.skipif(not Path("/lib").is_symlink(), reason="/lib is a directory of this machine, shown read-only")
+def test_a_job_may_add_libraries_and_finds_those_of_the_machine(tmp_path: Path) -> None:
+    """The server that the SDK's ModelBuilder writes copies a model's shared libraries to /lib, be there any or not."""
+    script = """
+import os, shutil
+os.mkdir("/tmp/shared"); open("/tmp/shared/libown.so", "w").close()
+shutil.copytree("/tmp/shared", "/lib", dirs_exist_ok=True)
+print(set(os.listdir("/lib")) - set(os.listdir("/usr/lib")))
+print([name for name in os.listdir("/usr/lib") if os.readlink("/lib/" + name) != "/usr/lib/" + name])
+"""
+    run(a_python_job(tmp_path, script))
+    assert output(tmp_path) == "{'libown.so'}\n[]\n"
+    assert not os.path.lexists("/lib/libown.so")
 
 
 def test_a_job_may_write_anywhere_else_and_none_of_it_is_on_the_host(tmp_path: Path) -> None:

@@ -34,6 +34,11 @@ class Container:
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     is_network_isolated: bool = False
 
+    @property
+    def python(self) -> str:
+        """The Python that pickled what is served, "3.11"; "" if nobody says. Source: sagemaker 3.27.0, ModelBuilder."""
+        return ".".join(self.environment.get("LOCAL_PYTHON", "").split(".")[:2])
+
     def to_document(self) -> Document:
         return {
             "Image": self.image,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sagehouse.runtimes.process.ledger import HostSpec
 
 SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
+LIBRARIES = "lib"
+"""Where libraries can be added, as in a container: model servers that the SDK's ModelBuilder writes copy some there."""
 FOLDERS = (
     *("dev", "dev/pts", "dev/shm", "etc", "home", "media", "mnt", "opt", "proc", "root", "run", "srv", "sys"),
     *("sys/devices", "tmp", "var", "var/cache", "var/lib", "var/log", "var/tmp"),
@@ -93,7 +95,11 @@ class Root:
     def _system(self) -> None:
         for name in SYSTEM:
             source = f"/{name}"
-            if os.path.islink(source):
+            if os.path.islink(source) and name == LIBRARIES:
+                os.mkdir(name)
+                for entry in os.listdir(source):
+                    os.symlink(f"{os.path.realpath(source)}/{entry}", f"{name}/{entry}")
+            elif os.path.islink(source):
                 os.symlink(os.readlink(source), name)
             elif os.path.isdir(source):
                 os.mkdir(name)
