@@ -102,8 +102,8 @@ def _start_detached(home: Path) -> str:
         house = running_house(home)
         if house is not None:
             return f"{house['url']} (pid {house['pid']}, log {log})"
-        if process.poll() is not None:
-            break
+        if process.poll() is not None and not lock.is_held(home / lock.LOCK_FILE):
+            break  # held: another house, started in the same moment, is about to say where it answers
         time.sleep(0.02)
     said = log.read_bytes()[before:][-_LOG_TAIL:].decode(errors="replace").strip()
     room = os.statvfs(home)
