@@ -156,6 +156,11 @@ def test_a_model_trainer_runs_in_each_of_its_modes(training: Facts) -> None:
     assert training["mode network"] == ["Completed", ["told reached"]]
     assert training["mode no network"][0] == "Completed"
     assert training["mode no network"][1] != ["told reached"]
+    assert training["mode file"] == [
+        "Completed",
+        ['told {"rate": 0.5, "deep": {"list": [1, "two"]}} False main.py'],
+    ]
+    assert training["mode driver"] == ["Completed", ["told script", "told script"]]
     assert training["mode dry"] is True
     assert "sagehouse does not implement TensorBoardOutputConfig" in training["mode board"][1]
 

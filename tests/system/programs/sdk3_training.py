@@ -11,7 +11,7 @@ import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 import boto3
 from sagemaker.core import image_uris
@@ -32,6 +32,7 @@ from sagemaker.core.training.configs import CheckpointConfig, Compute, InputData
 from sagemaker.core.training.configs import Tag as TrainerTag
 from sagemaker.core.utils.exceptions import FailedStatusError, TimeoutExceededError
 from sagemaker.train import ModelTrainer
+from sagemaker.train.distributed import DistributedConfig
 
 logging.basicConfig(level=logging.INFO)
 SESSION = Session()
@@ -211,6 +212,24 @@ def lines_told(name: str, trainer: ModelTrainer, **more: object) -> None:
     tell(name, [job.training_job_status, sorted(line for line in lines_of(job) if line.startswith("told"))])
 
 
+class OwnDriver(DistributedConfig):
+    """A driver of one's own: starts the script several times."""
+
+    processes: int
+
+    @property
+    def driver_dir(self) -> str:
+        code = "import json, subprocess, sys\nat = '/opt/ml/input/data/sm_drivers/'\n"
+        code += "script = json.load(open(at + 'sourcecode.json'))['entry_script']\n"
+        code += "for _ in range(json.load(open(at + 'distributed.json'))['processes']):\n"
+        code += "    subprocess.run([sys.executable, script], check=True)\n"
+        return write(Path(mkdtemp()), {"driver.py": code})
+
+    @property
+    def driver_script(self) -> str:
+        return "driver.py"
+
+
 def modes(work: Path) -> None:
     """An archive, a shell script, several hosts, checkpoints, XGBoost in script mode, no network, a dry run."""
 
@@ -252,6 +271,12 @@ def modes(work: Path) -> None:
     lines_told("mode network", trainer("reach.py", reach, environment=house))
     alone = Networking(enable_network_isolation=True)
     lines_told("mode no network", trainer("reach.py", reach, environment=house, networking=alone))
+    values = write(work / "values", {"values.yaml": "rate: 0.5\ndeep: {list: [1, two]}\n"}) + "/values.yaml"
+    told = "import os, sys\nprint('told', os.environ['SM_HPS'], os.path.exists('kept.md'), sys.argv[0])\n"
+    apart = write(work / "apart", {"main.py": told, "kept.md": "# not needed"})
+    ignoring = SourceCode(source_dir=apart, entry_script="main.py", ignore_patterns=["*.md"])
+    lines_told("mode file", trainer("x.py", "", hyperparameters=values, source_code=ignoring))
+    lines_told("mode driver", trainer("x.py", "print('told script')\n", distributed=OwnDriver(processes=2)))
     dry = trainer("x.py", "")
     dry.train(dry_run=True)
     tell("mode dry", dry._latest_training_job is None)
