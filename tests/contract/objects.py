@@ -482,6 +482,15 @@ class ObjectsContract:
     async def part(self, store: Store, upload: str, number: int, data: bytes, **more: Any) -> Any:
         return await store.put_part("b", "m", upload, number, Chunks(data), now=3.0, size=len(data), **more)
 
+    def test_an_upload_can_be_named_on_a_command_line(self) -> None:
+        """One in 64 began with "-", and the aws command line took it for an option."""
+
+        async def scenario(store: Store) -> None:
+            uploads = [await self.begin(store) for _ in range(300)]
+            assert [upload for upload in uploads if not upload[0].isalnum()] == []
+
+        self.run(scenario)
+
     def test_parts_become_one_object(self) -> None:
         async def scenario(store: Store) -> None:
             upload = await self.begin(store, "CRC32", "FULL_OBJECT")

@@ -63,7 +63,7 @@ class UploadStore:
     async def create_upload(
         self, info: ObjectInfo, *, now: float, algorithm: str | None, checksum_type: str | None
     ) -> str:
-        upload_id = secrets.token_urlsafe(48)
+        upload_id = secrets.token_hex(32)  # never begins with "-", as an option does on a command line
         blob = self._blobs.allocate()
 
         def work(connection: sqlite3.Connection) -> None:
