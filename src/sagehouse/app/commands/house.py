@@ -99,10 +99,12 @@ def _start_detached(home: Path) -> str:
         )
     deadline = time.monotonic() + _START_LIMIT_S
     while time.monotonic() < deadline:
+        has_ended = process.poll() is not None
         house = running_house(home)
-        if house is not None:
+        # A killed house's card is believed from when the new one has the lock until it has removed it.
+        if house is not None and (has_ended or int(house["pid"]) == process.pid):
             return f"{house['url']} (pid {house['pid']}, log {log})"
-        if process.poll() is not None and not lock.is_held(home / lock.LOCK_FILE):
+        if has_ended and not lock.is_held(home / lock.LOCK_FILE):
             break  # held: another house, started in the same moment, is about to say where it answers
         time.sleep(0.02)
     said = log.read_bytes()[before:][-_LOG_TAIL:].decode(errors="replace").strip()
