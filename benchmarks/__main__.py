@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import documents, install, job_overhead, job_start, staging, start, transfer
+from benchmarks import documents, install, job_overhead, job_start, reset, staging, start, transfer
 from benchmarks.figure import Figure
 from benchmarks.sizes import FULL, GB, TINY, Sizes
 
@@ -20,6 +20,7 @@ BENCHMARKS: Mapping[str, Callable[[Sizes], list[Figure]]] = {
     "job-start": job_start.measure,
     "job-overhead": job_overhead.measure,
     "staging": staging.measure,
+    "reset": reset.measure,
     "documents": documents.measure,
     "transfer": transfer.measure,
 }

@@ -226,7 +226,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, runner: asyncio.Runner) -> I
     for name in ("aws", "sagemaker"):
         (home / name).mkdir()
     household = Household(rooms)
-    admin = Admin(catalog=rooms.catalog, feed=rooms.feed, started_at=0.0, key="k", empty_house=household.empty)
+    admin = Admin(catalog=rooms.catalog, feed=rooms.feed, started_at=0.0, empty_house=household.empty)
     house = WholeHouse(rooms, Gateway(rooms.dispatcher, clock=rooms.clock, ids=rooms.ids, admin=admin.routes()))
     living = runner.get_loop().create_task(household.run(), name="household")
     runner.run(furnish(house))

@@ -55,10 +55,9 @@ def start_job(house: RunningHouse, name: str, *command: str, source: str = "", t
     )
 
 
-def admin(house: RunningHouse, path: str, *, method: str = "GET", key: str = "") -> tuple[int, dict[str, Any]]:
-    headers = {"X-Sagehouse-Key": key or house.card["key"]}
+def admin(house: RunningHouse, path: str, *, method: str = "GET") -> tuple[int, dict[str, Any]]:
     try:
-        request = urllib.request.Request(f"{house.url}/_sagehouse/{path}", method=method, headers=headers)
+        request = urllib.request.Request(f"{house.url}/_sagehouse/{path}", method=method)
         with _opener.open(request) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
@@ -351,16 +350,22 @@ def test_what_the_house_does_not_know_is_a_4xx_at_once(house):
         assert admin(house, f"changes?{query}")[0] == 400
 
 
-def test_a_house_is_emptied_only_for_who_can_read_its_directory(house):
+def test_a_web_page_does_not_empty_a_house(house):
     client(house, "sagemaker").create_model_package_group(ModelPackageGroupName="group")
-    status, told = admin(house, "reset", method="POST", key="guessed")
-    assert status == 403
-    assert "house.json" in told["message"]
+    for header in (
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Origin", "https://example.com"),
+        ("Host", "rebound.example.com"),
+    ):
+        request = urllib.request.Request(f"{house.url}/_sagehouse/reset", method="POST", headers=dict([header]))
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            _opener.open(request)
+        with caught.value as error:
+            assert error.code == 403
     assert admin(house, "health")[1]["resources"] == {"ModelPackageGroup": {"": 1}}
-    assert (house.home / "house.json").stat().st_mode & 0o077 == 0
 
 
-def test_a_full_house_is_emptied_in_a_tenth_of_a_second(house):
+def test_a_full_house_is_emptied_time_and_again(house):
     s3, sagemaker = client(house, "s3"), client(house, "sagemaker")
 
     def fill(number: int) -> None:
@@ -368,17 +373,13 @@ def test_a_full_house_is_emptied_in_a_tenth_of_a_second(house):
         if number < 50:
             sagemaker.create_model_package_group(ModelPackageGroupName=f"group-{number}")
 
-    taken_s = []
-    for _ in range(3):
+    for _ in range(2):
         s3.create_bucket(Bucket="many")
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(fill, range(300)))
-        started = time.perf_counter()
         assert admin(house, "reset", method="POST") == (200, {"status": "empty"})
-        taken_s.append(time.perf_counter() - started)
         assert admin(house, "health")[1]["resources"] == {}
         assert s3.list_buckets()["Buckets"] == []
-    assert min(taken_s) < 0.1, taken_s
 
 
 def test_emptying_stops_what_runs(house):

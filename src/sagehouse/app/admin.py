@@ -1,7 +1,6 @@
 """The house's own routes below /_sagehouse/: health, changes, reset."""
 
 import asyncio
-import hmac
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +8,14 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from sagehouse import __version__
-from sagehouse.activation import HOUSE_FILE
 from sagehouse.app.changes import ChangeFeed
 from sagehouse.domain import lifecycle
 from sagehouse.kit.document import Document
 from sagehouse.ports.catalog import Catalog, Key, Stored
 
 Query: TypeAlias = Mapping[str, Sequence[str]]
-Headers: TypeAlias = Mapping[str, str]
-Route: TypeAlias = Callable[[str, Query, Headers], Awaitable[tuple[int, Document]]]
-"""(HTTP method, query, headers) -> (status, JSON document)."""
-KEY_HEADER = "x-sagehouse-key"
+Route: TypeAlias = Callable[[str, Query], Awaitable[tuple[int, Document]]]
+"""(HTTP method, query) -> (status, JSON document)."""
 
 _IN_MOTION = {
     cycle.kind: tuple(status for status in cycle.unfinished if status not in {"InService", "Failed", "Stopped"})
@@ -40,15 +36,13 @@ class Admin:
     catalog: Catalog
     feed: ChangeFeed
     started_at: float
-    key: str
-    """What the house's card says; `reset` asks for it."""
     empty_house: Callable[[], Awaitable[None]] | None
     """None when the house was started without --allow-reset."""
 
     def routes(self) -> Mapping[str, Route]:
         return {"health": self.health, "changes": self.changes, "reset": self.reset}
 
-    async def health(self, _method: str, _query: Query, _headers: Headers) -> tuple[int, Document]:
+    async def health(self, _method: str, _query: Query) -> tuple[int, Document]:
         """Say that the house is up and what it holds: kind -> status -> count."""
         started = datetime.fromtimestamp(self.started_at, UTC).isoformat(timespec="seconds")
         return 200, {
@@ -58,7 +52,7 @@ class Admin:
             "resources": await self.catalog.census(),
         }
 
-    async def changes(self, _method: str, query: Query, _headers: Headers) -> tuple[int, Document]:
+    async def changes(self, _method: str, query: Query) -> tuple[int, Document]:
         """Answer when something has changed since `since`, when nothing is in motion, or after `timeout` s.
 
         With `name`s (names or ARNs) only a change of the status of one of those resources counts, and `moving` says
@@ -97,15 +91,12 @@ class Admin:
                 if stored is None or stored.status != awaited[key.plain]:
                     return
 
-    async def reset(self, method: str, _query: Query, headers: Headers) -> tuple[int, Document]:
-        """Empty the house, for whoever can read its data directory: no job and no web page can."""
+    async def reset(self, method: str, _query: Query) -> tuple[int, Document]:
+        """Empty the house."""
         if method != "POST":
             return 405, {"__type": "MethodNotAllowed", "message": "Reset with POST."}
         if self.empty_house is None:
             return 403, {"__type": "AccessDenied", "message": "This house was started without --allow-reset."}
-        if not hmac.compare_digest(headers.get(KEY_HEADER, "").encode(), self.key.encode()):
-            text = f"Only who knows the key in {HOUSE_FILE} of the data directory may reset; send it as {KEY_HEADER}."
-            return 403, {"__type": "AccessDenied", "message": text}
         await self.empty_house()
         return 200, {"status": "empty"}
 

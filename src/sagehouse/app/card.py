@@ -36,12 +36,10 @@ def hold(home: Path) -> IO[str]:
     return held
 
 
-def write_card(config: Config, *, url: str, port: int, key: str) -> None:
-    """Say that the house answers at `url` from now on; `key` is for the eyes of its user alone."""
-    card = {"url": url, "pid": os.getpid(), "region": config.region, "account": config.account, "key": key}
+def write_card(config: Config, *, url: str, port: int) -> None:
+    """Say that the house answers at `url` from now on."""
+    card = {"url": url, "pid": os.getpid(), "region": config.region, "account": config.account}
     temporary = config.home / f"{HOUSE_FILE}.new"
-    temporary.touch(mode=0o600)
-    temporary.chmod(0o600)
     temporary.write_text(json.dumps(card))
     temporary.rename(config.home / HOUSE_FILE)
     (config.home / _PORT_FILE).write_text(str(port))

@@ -36,10 +36,9 @@ class Client:
         }
         return self._send(urllib.request.Request(self.url, data=json.dumps(request).encode(), headers=headers))  # noqa: S310 - our own url
 
-    def admin(self, path: str, *, method: str = "GET", key: str = "", timeout_s: float = 150) -> dict[str, Any]:
-        """Return the answer of one of the house's own routes below /_sagehouse/; `key` is what its card says."""
-        headers = {"X-Sagehouse-Key": key} if key else {}
-        request = urllib.request.Request(f"{self.url}/_sagehouse/{path}", method=method, headers=headers)  # noqa: S310 - our own url
+    def admin(self, path: str, *, method: str = "GET", timeout_s: float = 150) -> dict[str, Any]:
+        """Return the answer of one of the house's own routes below /_sagehouse/."""
+        request = urllib.request.Request(f"{self.url}/_sagehouse/{path}", method=method)  # noqa: S310 - our own url
         return self._send(request, timeout_s=timeout_s)
 
     def pages(self, operation: str, member: str, **request: Any) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import resource
-import secrets
 import signal
 import socket
 import sqlite3
@@ -104,17 +103,15 @@ async def _run(config: Config, listening: socket.socket) -> None:
     rooms = build_rooms(config, url=url)
     try:
         household = Household(rooms)
-        key = secrets.token_hex(16)
         admin = Admin(
             catalog=rooms.catalog,
             feed=rooms.feed,
             started_at=clock.now(),
-            key=key,
             empty_house=household.empty if config.may_reset else None,
         )
         gateway = Gateway(rooms.dispatcher, clock=rooms.clock, ids=rooms.ids, admin=admin.routes())
         listener = Listener(gateway, listening, authority=authority, upstream=Upstream.from_environment(os.environ))
-        write_card(config, url=url, port=port, key=key)
+        write_card(config, url=url, port=port)
         _log.warning("event=up url=%s home=%s", url, config.home)
         print(f'The house is up at {url}. Point a shell at it: eval "$(sagehouse env)"   Stop it: Ctrl-C', flush=True)
         await _run_until(stopping, household=household.run(), listener=listener.run())

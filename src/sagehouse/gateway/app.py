@@ -29,8 +29,8 @@ from sagehouse.wire.http import HttpRequest, HttpResponse, parse_query
 from sagehouse.wire.identify import Target, Unidentified, identify, is_form
 from sagehouse.wire.protocol import parse, serialize
 
-AdminRoute: TypeAlias = Callable[[str, Mapping[str, Sequence[str]], Mapping[str, str]], Awaitable[tuple[int, Document]]]
-"""(HTTP method, query, headers) -> (status, JSON document)."""
+AdminRoute: TypeAlias = Callable[[str, Mapping[str, Sequence[str]]], Awaitable[tuple[int, Document]]]
+"""(HTTP method, query) -> (status, JSON document)."""
 ADMIN_PREFIX = "/_sagehouse/"
 PRESIGNED_QUERY = "x-sagehouse-query"
 BODY_LIMIT_BYTES = 64 * 1024 * 1024  # of bytes that do not stream; InvokeEndpoint's own limit is 25 MB
@@ -179,7 +179,7 @@ class Gateway:
                 query = parse_query(request.query)
             except UnicodeDecodeError as error:
                 raise Invalid(f"The query {request.query[:100]!r} is not UTF-8.") from error
-            status, document = await route(request.method, query, request.headers)
+            status, document = await route(request.method, query)
         headers = [("content-type", "application/json"), ("x-amzn-requestid", exchange.request_id)]
         exchange.response = HttpResponse(status=status, headers=headers, body=json.dumps(document).encode())
 

@@ -20,11 +20,10 @@ def test_a_house_runs_where_its_lock_is_held_and_its_card_lies(tmp_path: Path) -
     assert card_of(tmp_path) is None
     with hold(tmp_path):
         assert card_of(tmp_path) is None, "it does not answer yet"
-        write_card(Config(home=tmp_path, environments=tmp_path), url="http://127.0.0.1:1", port=1, key="k")
+        write_card(Config(home=tmp_path, environments=tmp_path), url="http://127.0.0.1:1", port=1)
         card = card_of(tmp_path)
         assert card is not None
-        assert (card["url"], card["key"]) == ("http://127.0.0.1:1", "k")
-        assert (tmp_path / HOUSE_FILE).stat().st_mode & 0o077 == 0, "the key is for its user's eyes alone"
+        assert card["url"] == "http://127.0.0.1:1"
     assert card_of(tmp_path) is None
 
 

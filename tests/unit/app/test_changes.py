@@ -31,7 +31,7 @@ def play(scene: Callable[[Admin, FakeCatalog], Awaitable[None]]) -> None:
         catalog = FakeCatalog(on_commit=[feed.committed])
         await catalog.write(an_insert("Mine"), an_insert("other"))
         async with asyncio.timeout(10):
-            await scene(Admin(catalog=catalog, feed=feed, started_at=0.0, key="k", empty_house=None), catalog)
+            await scene(Admin(catalog=catalog, feed=feed, started_at=0.0, empty_house=None), catalog)
 
     asyncio.run(house())
 
@@ -43,7 +43,7 @@ async def settled() -> None:
 
 
 def waiting(admin: Admin, name: str) -> "asyncio.Task[tuple[int, dict[str, Any]]]":
-    return asyncio.create_task(admin.changes("GET", {"name": [name], "timeout": ["60"]}, {}))
+    return asyncio.create_task(admin.changes("GET", {"name": [name], "timeout": ["60"]}))
 
 
 def test_a_wait_for_a_name_ends_with_a_new_status_of_that_resource_alone() -> None:
@@ -81,7 +81,7 @@ def test_what_is_not_in_motion_is_not_waited_for() -> None:
 
 def test_without_names_any_commit_ends_a_wait() -> None:
     async def scene(admin: Admin, catalog: FakeCatalog) -> None:
-        wait = asyncio.create_task(admin.changes("GET", {"since": ["2"], "timeout": ["60"]}, {}))
+        wait = asyncio.create_task(admin.changes("GET", {"since": ["2"], "timeout": ["60"]}))
         await settled()
         assert not wait.done()
         await catalog.write(a_step("other", "InProgress", 1))

@@ -159,7 +159,7 @@ class Shelf:
         }
 
 
-async def _health(method: str, query: Mapping[str, Any], _headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+async def _health(method: str, query: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
     return 200, {"status": "up", "method": method, "query": dict(query)}
 
 

@@ -48,7 +48,7 @@ _LEAST_ROOM_BYTES = 1024 * 1024
     help="Region of programs that name none.  [default: us-east-1]",
 )
 @click.option("--detach", is_flag=True, help="Return once the house answers; its log is in the data directory.")
-@click.option("--allow-reset", is_flag=True, help="Let `sagehouse reset` empty the house while it is up.")
+@click.option("--allow-reset", is_flag=True, help="Answer POST /_sagehouse/reset, which empties the house.")
 @click.option(
     "--strict-versions", is_flag=True, help="Refuse images whose exact framework version cannot be installed here."
 )
@@ -173,7 +173,7 @@ def reset(home: Path | None, yes: bool) -> None:
     if house is not None:
         client = Client(house["url"], region=house["region"], account=house["account"])
         try:
-            client.admin("reset", method="POST", key=house.get("key", ""))
+            client.admin("reset", method="POST")
         except Refused as error:
             raise click.ClickException(f"{error} Or take the house down first: sagehouse down") from None
     else:
