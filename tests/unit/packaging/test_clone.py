@@ -67,7 +67,7 @@ def test_a_python_without_venv_is_told_the_package_that_has_it(tmp_path: Path):
 
 
 def test_make_installs_from_where_pips_configuration_says(tmp_path: Path):
-    """Behind an organisation's own index uv alone asks pypi.org, and make waited for an answer in vain."""
+    """Behind an organisation's own index uv alone asks the public one, and make waited for an answer in vain."""
     a_wheel(tmp_path, "anvil", "1.0")
     (tmp_path / "pip.conf").write_text(f"[global]\nno-index = true\nfind-links = {tmp_path}\n")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
