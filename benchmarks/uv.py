@@ -7,6 +7,8 @@ import uv
 
 from sagehouse.runtimes.indexes import pip_settings, uv_environment, uv_options
 
+_CACHE = Path(__file__).parents[1] / ".cache" / "uv"
+
 
 def make_environment(path: Path, *requirements: str, python: str) -> None:
     """Make an environment with these requirements, byte code compiled as pip does; CalledProcessError if uv refuses."""
@@ -20,4 +22,4 @@ def make_environment(path: Path, *requirements: str, python: str) -> None:
             *requirements,
         ],
     ):
-        subprocess.run([command, "--quiet", *step], check=True, env=uv_environment(settings))
+        subprocess.run([command, "--quiet", *step], check=True, env=uv_environment(settings, cache=_CACHE))
